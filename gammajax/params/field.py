@@ -1,0 +1,117 @@
+"""What a model field is: a parameter, network weights, or fixed data.
+
+The declaration stands on the class, never on the instance, so that all instances of a class share one
+tree structure: they stack, vmap and hit the same compiled program.
+"""
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gammajax.units import to_value
+
+_KEY = "gammajax"
+
+Scale = Literal["lin", "log"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ParamSpec:
+    """What a parameter is by nature: unit, natural bounds, how a fit scales it, frozen by default or not."""
+
+    unit: str
+    lower: float = -math.inf
+    upper: float = math.inf
+    scale: Scale = "lin"
+    frozen: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightsSpec:
+    """A block of network weights: fitted as a whole, not listed one by one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """A table that belongs to the model and is never fitted."""
+
+
+Spec = ParamSpec | WeightsSpec | DataSpec
+
+
+class _Converter:
+    """Turns what a person wrote into a float array in the field's unit; knows its field for messages."""
+
+    def __init__(self, unit: str):
+        self.unit = unit
+        self.name = "parameter"
+
+    def __call__(self, x: Any) -> Any:
+        return to_array(x, self.unit, self.name)
+
+
+def to_array(x: Any, unit: str, what: str = "value") -> Any:
+    """`x` as a float array on the device, in `unit`; arrays and tracers pass with their dtype made strong.
+
+    Text, `Quantity` and numbers go through `units.to_value`. The dtype is explicit because a weakly typed
+    start value would compile every function a second time after the first update.
+    """
+    if isinstance(x, jax.Array):
+        return x.astype(jnp.result_type(float)) if jnp.issubdtype(x.dtype, jnp.number) else x
+    if x is None or type(x) is object:
+        # tree transformations build instances with placeholders in place of leaves
+        return x
+    return jnp.asarray(np.asarray(to_value(x, unit, what), dtype=float), dtype=jnp.result_type(float))
+
+
+def param(default: Any = dataclasses.MISSING, *, unit: str = "", **spec: Any) -> Any:
+    """Declare a fitted parameter of a model.
+
+    `default` is a number in `unit`, a `Quantity` or text; `lower`, `upper` are natural bounds in `unit`;
+    `scale` is "lin" or "log" (positive parameters that range over decades); `frozen=True` keeps the parameter
+    fixed unless it is freed.
+
+    >>> class Line(SpectralModel):                                                      # doctest: +SKIP
+    ...     amplitude: Scalar = param(1e-12, unit="cm-2 s-1 TeV-1")
+    """
+    return _field(ParamSpec(unit=unit, **spec), default, _Converter(unit))
+
+
+def weights(default: Any = dataclasses.MISSING) -> Any:
+    """Declare a block of network weights, for example an `equinox.nn.MLP`: fitted, not listed one by one."""
+    return _field(WeightsSpec(), default)
+
+
+def data(default: Any = dataclasses.MISSING, *, unit: str = "") -> Any:
+    """Declare a table that belongs to the model and is never fitted, in `unit`."""
+    return _field(DataSpec(), default, _Converter(unit))
+
+
+def _field(spec: Spec, default: Any, converter: _Converter | None = None) -> Any:
+    options: dict[str, Any] = {"metadata": {_KEY: spec}}
+    if default is not dataclasses.MISSING:
+        options["default"] = default
+    if converter is not None:
+        options["converter"] = converter
+    return eqx.field(**options)
+
+
+def spec_of(field: dataclasses.Field) -> Spec | None:
+    """The declaration of a dataclass field, or None if it carries none."""
+    return field.metadata.get(_KEY)
+
+
+class Model(eqx.Module):
+    """Base of everything that holds parameters."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        for name, value in vars(cls).items():
+            converter = value.metadata.get("converter") if isinstance(value, dataclasses.Field) else None
+            if isinstance(converter, _Converter):
+                converter.name = f"{cls.__name__}.{name}"
+        super().__init_subclass__(**kwargs)

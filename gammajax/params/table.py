@@ -1,0 +1,191 @@
+"""The host-side table of what an analysis decided about each parameter, and its form as arrays.
+
+Plain Python; it never enters a compiled function.
+"""
+
+import dataclasses
+import fnmatch
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from astropy.table import Table
+
+from gammajax.errors import LinkError, NoSuchParameter, OutOfBounds, PriorError, nearest
+from gammajax.params.field import ParamSpec, Scale
+from gammajax.params.layout import Layout
+from gammajax.params.priors import Prior, PriorGroup
+from gammajax.units import to_value, unit_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """`value = factor * value(source) + offset`; `source` is a path."""
+
+    source: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def __str__(self) -> str:
+        factor = "" if self.factor == 1 else f"{self.factor:g} * "
+        offset = "" if self.offset == 0 else f" {'+' if self.offset > 0 else '-'} {abs(self.offset):g}"
+        return f"{factor}{self.source}{offset}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One row of the table: everything a person decides about one parameter, in canonical units."""
+
+    path: str
+    value: float
+    unit: str
+    lower: float = -math.inf
+    upper: float = math.inf
+    scale: Scale = "lin"
+    frozen: bool = False
+    link: Link | None = None
+    prior: Prior | None = None
+    error: float = math.nan
+
+    @classmethod
+    def from_spec(cls, path: str, spec: ParamSpec, value: float) -> "Parameter":
+        """The row of a parameter as its class declares it."""
+        return cls(path, value, spec.unit, spec.lower, spec.upper, spec.scale, spec.frozen)
+
+    @property
+    def free(self) -> bool:
+        """True if a fit moves this parameter."""
+        return not self.frozen and self.link is None
+
+    def check(self) -> None:
+        """Raise `OutOfBounds` if bounds contradict each other or the value is outside or not finite."""
+        unit = f" {self.unit}" if self.unit else ""
+        box = f"[{self.lower:g}, {self.upper:g}]{unit}"
+        if not math.isfinite(self.value):
+            raise OutOfBounds(f"{self.path} starts at {self.value}: give it a finite value with set()")
+        if not self.lower < self.upper:
+            raise OutOfBounds(f"{self.path}: the lower bound must be below the upper one, got {box}")
+        if not self.lower <= self.value <= self.upper:
+            raise OutOfBounds(f"{self.path} starts at {self.value:g}{unit}, outside {box}")
+        if self.scale == "log" and not self.value > 0 and self.free:
+            raise OutOfBounds(
+                f"{self.path} starts at {self.value:g}{unit}, but is fitted in its logarithm: start above 0 or freeze it"
+            )
+
+
+Rows = Mapping[str, Parameter]
+
+
+def match(rows: Rows, pattern: str) -> list[str]:
+    """Paths equal to `pattern`, or matching it as a shell pattern such as "cal_*.norm".
+
+    Raises `NoSuchParameter`, naming the nearest paths.
+    """
+    if pattern in rows:
+        return [pattern]
+    found = [path for path in rows if fnmatch.fnmatchcase(path, pattern)]
+    if not found:
+        close = nearest(pattern, rows)
+        hint = f"; nearest: {close}" if close else "; there are no parameters at all" if not rows else ""
+        raise NoSuchParameter(f"no parameter matches {pattern!r}{hint}")
+    return found
+
+
+def resolved(rows: Rows, path: str) -> float:
+    """Value of a parameter, following its link."""
+    row = rows[path]
+    return row.value if row.link is None else row.link.factor * rows[row.link.source].value + row.link.offset
+
+
+def linked(rows: Rows, path: str, source: str, factor: float, offset: Any) -> Parameter:
+    """The row of `path` linked to `source`. Raises `LinkError` for links across units, to itself or to a link."""
+    row, origin = rows[path], rows[source]
+    if path == source:
+        raise LinkError(f"{path} cannot be linked to itself")
+    if origin.link is not None:
+        raise LinkError(f"cannot link {path} to {source}, which is itself linked to {origin.link.source}: link to that")
+    followers = [p for p, r in rows.items() if r.link is not None and r.link.source == path]
+    if followers:
+        raise LinkError(f"cannot link {path}: {', '.join(followers)} is linked to it")
+    if not unit_of(row.unit).is_equivalent(unit_of(origin.unit)):
+        raise LinkError(f"cannot link {path} ({row.unit or 1}) to {source} ({origin.unit or 1}): units differ")
+    if row.prior is not None:
+        raise PriorError(f"{path} has a prior: remove it before linking, or place it on {source}")
+    link = Link(source, float(factor), float(to_value(offset, row.unit, f"{path}: offset of its link")))
+    return dataclasses.replace(row, link=link)
+
+
+def layout(rows: Iterable[Parameter]) -> Layout:
+    """The table as arrays."""
+    rows = list(rows)
+    index = {row.path: i for i, row in enumerate(rows)}
+    links = [row.link or Link(row.path) for row in rows]
+    free = [row for row in rows if row.free]
+    log = np.array([row.scale == "log" for row in free], dtype=bool)
+    scale = np.array([_scale(row) for row in free])
+
+    def boxed(bounds: list[float]) -> np.ndarray:
+        bound = np.array(bounds, dtype=float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logarithm = np.where(bound > 0, np.log(bound), -np.inf)
+        return np.where(log, logarithm, bound / scale)
+
+    dtype = jnp.result_type(float)
+    return Layout(
+        start=jnp.asarray(np.array([row.value for row in rows]), dtype),
+        source=jnp.asarray(np.array([index[link.source] for link in links], dtype=np.int32)),
+        factor=jnp.asarray(np.array([link.factor for link in links]), dtype),
+        offset=jnp.asarray(np.array([link.offset for link in links]), dtype),
+        free=jnp.asarray(np.array([index[row.path] for row in free], dtype=np.int32)),
+        scale=jnp.asarray(scale, dtype),
+        log=jnp.asarray(log),
+        lower=jnp.asarray(boxed([row.lower for row in free]), dtype),
+        upper=jnp.asarray(boxed([row.upper for row in free]), dtype),
+        held=jnp.zeros(len(free), dtype=bool),
+    )
+
+
+def _scale(row: Parameter) -> float:
+    """Typical size of a parameter: its value, else the narrower side of its bounds, else one."""
+    if row.scale == "log":
+        return 1.0
+    sizes = [abs(x) for x in (row.value, row.upper, row.lower) if x != 0 and math.isfinite(x)]
+    return 2.0 ** round(math.log2(sizes[0])) if sizes else 1.0
+
+
+def prior_groups(rows: Iterable[Parameter]) -> tuple[PriorGroup, ...]:
+    """Priors of the free parameters, one group per family, in order of the families' names.
+
+    A prior on a frozen parameter adds a constant and is kept: the statistic at given values is then the same
+    whether a parameter is free or not.
+    """
+    families: dict[str, list[tuple[int, Prior]]] = {}
+    for i, row in enumerate(rows):
+        if row.prior is not None:
+            families.setdefault(type(row.prior).__name__, []).append((i, row.prior))
+    groups = []
+    for name in sorted(families):
+        slots, priors = zip(*families[name], strict=True)
+        numbers = {key: jnp.stack([getattr(p, key) for p in priors]) for key in vars(priors[0])}
+        groups.append(PriorGroup(jnp.asarray(np.array(slots, dtype=np.int32)), type(priors[0])(**numbers)))
+    return tuple(groups)
+
+
+def as_table(rows: Rows) -> Table:
+    """The rows as an astropy table: path, value, error, unit, min, max, frozen, link, prior."""
+    return Table(
+        {
+            "path": [row.path for row in rows.values()],
+            "value": [resolved(rows, path) for path in rows],
+            "error": [row.error for row in rows.values()],
+            "unit": [row.unit for row in rows.values()],
+            "min": [row.lower for row in rows.values()],
+            "max": [row.upper for row in rows.values()],
+            "frozen": [row.frozen for row in rows.values()],
+            "link": [str(row.link or "") for row in rows.values()],
+            "prior": [str(row.prior or "") for row in rows.values()],
+        },
+        dtype=[str, float, float, str, float, float, bool, str, str],
+    )
