@@ -1,0 +1,258 @@
+"""GADF DL3 as plain numpy: index tables, event lists, good time intervals, times.
+
+Times are counted in elapsed SI seconds since a reference epoch in the file's own time scale (GADF "Time"); they stay
+float64 seconds here, and become `astropy.time.Time` only where a person asks.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.time import Time, TimeDelta
+
+from gammajax.errors import FileFormatError, MissingFile
+from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, table_hdus, text
+from gammajax.numeric.sphere import wrap
+
+
+@dataclass(frozen=True)
+class TimeReference:
+    """Epoch of a mission elapsed time: MJDREFI + MJDREFF [d] in an astropy time scale."""
+
+    mjdrefi: float
+    mjdreff: float
+    scale: str
+
+    def to_time(self, seconds: np.ndarray | float) -> Time:
+        """The `Time` after `seconds` elapsed SI seconds; leap seconds are counted."""
+        return Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale) + TimeDelta(seconds, format="sec")
+
+    def to_seconds(self, time: Time) -> np.ndarray | float:
+        """Elapsed SI seconds from this epoch to `time`.
+
+        >>> ref = TimeReference(51910, 0.000742870370370241, "tt")
+        >>> round(ref.to_seconds(ref.to_time(123890826.0)), 5)
+        123890826.0
+        """
+        return (time - Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale)).sec
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """Columns of EVENTS: time [s since the reference], ra, dec [deg, ra in 0..360], energy [TeV], event_id."""
+
+    time: np.ndarray
+    ra: np.ndarray
+    dec: np.ndarray
+    energy: np.ndarray
+    event_id: np.ndarray
+    reference: TimeReference
+
+
+@dataclass(frozen=True)
+class GTITable:
+    """Good time intervals: start, stop [s since the reference]."""
+
+    start: np.ndarray
+    stop: np.ndarray
+    reference: TimeReference
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What the EVENTS header says about a run; NaN and '' where it is silent."""
+
+    obs_id: int
+    telescope: str
+    instrument: str
+    target: str
+    obs_mode: str
+    ra_pnt: float
+    dec_pnt: float
+    alt_pnt: float
+    az_pnt: float
+    ra_obj: float
+    dec_obj: float
+    deadc: float
+    tstart: float
+    tstop: float
+    reference: TimeReference
+
+
+@dataclass(frozen=True)
+class HDULocation:
+    """Where an HDU lies: `kind` such as 'events' or 'aeff_2d', file, HDU name."""
+
+    obs_id: int
+    type: str
+    kind: str
+    path: Path
+    hdu: str
+
+
+def time_reference(header: fits.Header, where: str) -> TimeReference:
+    """The epoch from MJDREFI, MJDREFF, TIMESYS; raises `FileFormatError` if one of them is missing."""
+    whole, part, scale = number(header, "MJDREFI"), number(header, "MJDREFF"), text(header, "TIMESYS").lower()
+    if not (np.isfinite(whole) and np.isfinite(part)):
+        raise FileFormatError(f"{where} has no time reference: MJDREFI, MJDREFF must be given in its header")
+    if scale not in Time.SCALES:
+        raise FileFormatError(f"{where}: TIMESYS is {scale!r}; choose from {', '.join(Time.SCALES)}")
+    return TimeReference(whole, part, scale)
+
+
+def run_info(hdu: fits.BinTableHDU, path: Path) -> RunInfo:
+    """The header of EVENTS. Raises `FileFormatError` without time reference."""
+    header = hdu.header
+    obs_id = number(header, "OBS_ID", -1)
+    return RunInfo(
+        obs_id=int(obs_id) if np.isfinite(obs_id) else -1,
+        telescope=text(header, "TELESCOP"),
+        instrument=text(header, "INSTRUME"),
+        target=text(header, "OBJECT"),
+        obs_mode=text(header, "OBS_MODE").upper(),
+        reference=time_reference(header, f"{path}[{hdu.name}]"),
+        **{
+            key: number(header, key.upper())
+            for key in (
+                "ra_pnt", "dec_pnt", "alt_pnt", "az_pnt", "ra_obj", "dec_obj", "deadc", "tstart", "tstop"
+            )
+        },
+    )  # fmt: skip
+
+
+def find_events(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
+    """The EVENTS table of an open file."""
+    return find_hdu(hdus, path, name=name, classes=["EVENTS"], names=["EVENTS"], columns=["TIME", "RA", "ENERGY"])
+
+
+def find_gti(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
+    """The GTI table of an open file."""
+    return find_hdu(hdus, path, name=name, classes=["GTI"], names=["GTI"], columns=["START", "STOP"])
+
+
+def event_table(hdu: fits.BinTableHDU, path: Path) -> EventTable:
+    """The columns of EVENTS as native float64; ra wrapped into [0, 360)."""
+    seconds = text(hdu.header, "TIMEUNIT", "s")
+    id_index = column_index(hdu, "EVENT_ID")
+    count = 0 if hdu.data is None else len(hdu.data)
+    return EventTable(
+        time=column(hdu, path, "TIME", unit="s", default=seconds),
+        ra=wrap(column(hdu, path, "RA", unit="deg")),
+        dec=column(hdu, path, "DEC", unit="deg"),
+        energy=column(hdu, path, "ENERGY", unit="TeV"),
+        event_id=np.arange(count) if id_index is None else hdu.data.field(id_index).astype(np.int64),
+        reference=time_reference(hdu.header, f"{path}[{hdu.name}]"),
+    )
+
+
+def gti_table(hdu: fits.BinTableHDU, path: Path) -> GTITable:
+    """START and STOP; TIMEZERO is ignored, since files that set it have added it to START already.
+
+    Raises `FileFormatError` for an interval that ends before it starts.
+    """
+    seconds = text(hdu.header, "TIMEUNIT", "s")
+    start, stop = (column(hdu, path, name, unit="s", default=seconds) for name in ("START", "STOP"))
+    if np.any(~(stop >= start)):
+        raise FileFormatError(f"{path}[{hdu.name}] has an interval that stops before it starts")
+    return GTITable(start, stop, time_reference(hdu.header, f"{path}[{hdu.name}]"))
+
+
+def read_obs_index(path: str | Path) -> dict[str, np.ndarray]:
+    """The observation index, column by column; only OBS_ID (int64) is required, strings are stripped.
+
+    Columns keep the unit they have in the file, all but the pointing (deg) being for information only.
+    """
+    path = Path(path)
+    with open_fits(path) as hdus:
+        table = _index_hdu(hdus, path, "OBS_INDEX")
+        columns = {name.upper(): _plain(table.data.field(i)) for i, name in enumerate(table.columns.names)}
+        columns["OBS_ID"] = _obs_ids(table, path)
+        for name in ("RA_PNT", "DEC_PNT"):
+            if column_index(table, name) is not None:
+                columns[name] = column(table, path, name, unit="deg")
+        return columns
+
+
+def read_hdu_index(path: str | Path) -> list[HDULocation]:
+    """The HDU index: every listed HDU, whether or not its file exists.
+
+    Path = folder of the index (or BASE_DIR of its header) / FILE_DIR / FILE_NAME.
+    """
+    path = Path(path)
+    with open_fits(path) as hdus:
+        table = _index_hdu(hdus, path, "HDU_INDEX")
+        base = path.parent / text(table.header, "BASE_DIR")
+        names = ("HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME")
+        found = [_strings(table, path, name) for name in names]
+        return [
+            HDULocation(int(obs_id), kind.lower(), hdu_class.lower(), base / folder / file, hdu)
+            for obs_id, kind, hdu_class, folder, file, hdu in zip(_obs_ids(table, path), *found, strict=True)
+        ]
+
+
+def scan_file(path: str | Path) -> tuple[RunInfo, list[HDULocation]]:
+    """What a DL3 file without an index holds: the header of its EVENTS, and all HDUs that can be used.
+
+    Raises `FileFormatError` when it has no EVENTS or no numeric OBS_ID.
+    """
+    path = Path(path)
+    with open_fits(path) as hdus:
+        info = run_info(find_events(hdus, path), path)
+        if info.obs_id < 0:
+            raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header")
+        found = []
+        for hdu in table_hdus(hdus):
+            first, _, _, fourth = hdu_classes(hdu)
+            kind = fourth.lower() or first.lower()
+            if kind in ("", "events", "gti"):
+                kind = kind or hdu.name.strip().lower()
+            found.append(HDULocation(info.obs_id, kind.rsplit("_", 1)[0] if fourth else kind, kind, path, hdu.name))
+        return info, found
+
+
+def index_paths(folder: str | Path) -> tuple[Path, Path]:
+    """The obs-index and hdu-index files of a folder, compressed or not. Raises `MissingFile`."""
+    folder = Path(folder)
+    found = []
+    for stem in ("obs-index", "hdu-index"):
+        choices = [folder / f"{stem}.fits.gz", folder / f"{stem}.fits"]
+        path = next((p for p in choices if p.is_file()), None)
+        if path is None:
+            raise MissingFile(f"{folder} has neither {choices[0].name} nor {choices[1].name}; for files without an "
+                              "index use DataStore.from_files([...])")  # fmt: skip
+        found.append(path)
+    return found[0], found[1]
+
+
+def _index_hdu(hdus: fits.HDUList, path: Path, name: str) -> fits.BinTableHDU:
+    """The index table: by name, or the only one there is (some files call both tables OBS_INDEX)."""
+    tables = table_hdus(hdus)
+    if len(tables) == 1:
+        return tables[0]
+    return find_hdu(hdus, path, names=[name], columns=["OBS_ID"])
+
+
+def _obs_ids(table: fits.BinTableHDU, path: Path) -> np.ndarray:
+    index = column_index(table, "OBS_ID")
+    if index is None:
+        raise FileFormatError(f"{path}[{table.name}] has no column OBS_ID")
+    ids = _plain(table.data.field(index))
+    if ids.dtype.kind not in "iuf":
+        raise FileFormatError(f"{path}[{table.name}] column OBS_ID holds text, not numbers: {ids[:1]}")
+    return ids.astype(np.int64)
+
+
+def _strings(table: fits.BinTableHDU, path: Path, name: str) -> list[str]:
+    index = column_index(table, name)
+    if index is None:
+        raise FileFormatError(f"{path}[{table.name}] has no column {name}; it has {table.columns.names}")
+    return [str(x).strip() for x in table.data.field(index)]
+
+
+def _plain(data: np.ndarray) -> np.ndarray:
+    """Native-endian copy; text stripped."""
+    data = np.asarray(data)
+    if data.dtype.kind in "SU":
+        return np.char.strip(data.astype(str))
+    return data.astype(data.dtype.newbyteorder("="))

@@ -1,0 +1,153 @@
+"""Reading FITS tables: find the HDU, take a column in a canonical unit, say clearly what is wrong.
+
+Everything comes back as native-endian numpy. The rules for finding an HDU (by the name the index gives, then by
+HDUCLAS keywords, then EXTNAME, then columns) and the unit spellings are those met in real GADF files.
+"""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
+
+from gammajax.errors import FileFormatError, GammajaxError, MissingFile, nearest
+from gammajax.units import conversion
+
+
+@contextmanager
+def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
+    """Open a FITS file, compressed or not, for reading.
+
+    Raises `MissingFile` when it is absent and `FileFormatError` when it is no FITS file or is truncated: also where
+    that shows only while data are read inside the `with` block.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"{path} does not exist")
+    with warnings.catch_warnings():
+        # odd cards (duplicate keywords, undefined values) are common and harmless in DL3 headers
+        warnings.simplefilter("ignore", VerifyWarning)
+        try:
+            with fits.open(path, memmap=False) as hdus:
+                yield hdus
+        except GammajaxError:
+            raise
+        except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+            raise FileFormatError(f"{path} cannot be read as FITS: {type(error).__name__}: {error}") from error
+
+
+def table_hdus(hdus: fits.HDUList) -> list[fits.BinTableHDU]:
+    """The binary tables of a file, in order."""
+    return [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+
+
+def hdu_classes(hdu: fits.BinTableHDU) -> tuple[str, ...]:
+    """HDUCLAS1..4 in capitals, '' where absent; OGIP-style short forms ('2D' for EFF_AREA) are completed.
+
+    GADF "HDU classes"; old CTA files write HDUCLAS4 without its type.
+    """
+    first, second, third, fourth = (str(hdu.header.get(f"HDUCLAS{i}", "")).strip().upper() for i in range(1, 5))
+    second = {"RPSF": "PSF"}.get(second, second)
+    prefix = {"EFF_AREA": "AEFF", "EDISP": "EDISP", "PSF": "PSF", "BKG": "BKG", "RAD_MAX": "RAD_MAX"}.get(second)
+    if prefix and fourth and not fourth.startswith(prefix):
+        fourth = f"{prefix}_{fourth}"
+    return first, second, third, fourth
+
+
+def find_hdu(
+    hdus: fits.HDUList,
+    path: Path,
+    *,
+    name: str | None = None,
+    classes: Iterable[str] = (),
+    names: Iterable[str] = (),
+    columns: Sequence[str] = (),
+) -> fits.BinTableHDU:
+    """The table called `name` (case does not matter); else the first with an HDUCLAS in `classes`; else with an
+    EXTNAME in `names`; else one that has all `columns`.
+
+    With a `name` from an index table only that one is accepted. Raises `FileFormatError` naming what the file has.
+    """
+    tables = table_hdus(hdus)
+    if name:
+        for hdu in tables:
+            if hdu.name.strip().upper() == name.strip().upper():
+                return hdu
+    else:
+        wanted, spelled = {c.upper() for c in classes}, {n.upper() for n in names}
+        for hdu in tables:
+            if wanted & set(hdu_classes(hdu)):
+                return hdu
+        for hdu in tables:
+            if hdu.name.strip().upper() in spelled:
+                return hdu
+        for hdu in tables:
+            if columns and all(column_index(hdu, c) is not None for c in columns):
+                return hdu
+    have = ", ".join(repr(hdu.name) for hdu in tables) or "no tables at all"
+    raise FileFormatError(f"{path} has no HDU {name or ' / '.join(classes)!r}; it has {have}")
+
+
+def column_index(hdu: fits.BinTableHDU, *names: str) -> int | None:
+    """Position of the first of `names` that is a column: exact spelling first, then in any case; else None."""
+    have = hdu.columns.names
+    for name in names:
+        if name in have:
+            return have.index(name)
+    upper = [column.upper() for column in have]
+    for name in names:
+        if name.upper() in upper:
+            return upper.index(name.upper())
+    return None
+
+
+@lru_cache(maxsize=256)
+def _factor(unit: str, to: str, what: str) -> float:
+    return conversion(unit, to, what)
+
+
+def column(
+    hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", default: str | None = None
+) -> np.ndarray:
+    """A column as native-endian float64 in the canonical `unit`; the first of `names` that exists.
+
+    The file's own unit is converted. Where it gives none, `default` (the unit the format prescribes) holds, and
+    where that is None too, the column must be dimensionless or already in `unit`.
+    Raises `FileFormatError` when no such column exists, `UnitMismatch` for a unit of another kind.
+    """
+    index = column_index(hdu, *names)
+    if index is None:
+        hint = nearest(names[0], hdu.columns.names)
+        raise FileFormatError(
+            f"{path}[{hdu.name}] has no column {' or '.join(names)}" + (f"; nearest: {hint}" if hint else "")
+        )
+    data = np.asarray(hdu.data.field(index)).astype(np.float64)
+    text = (hdu.columns[index].unit or "").strip() or default or unit
+    factor = _factor(text, unit, f"{path}[{hdu.name}] column {hdu.columns.names[index]}")
+    return data if factor == 1.0 else data * factor
+
+
+def number(header: fits.Header, key: str, default: float = np.nan) -> float:
+    """A header keyword as a float, `default` where it is absent, undefined or no number.
+
+    >>> number(fits.Header({"MJDREFI": "51544"}), "MJDREFI")
+    51544.0
+    """
+    value: Any = header.get(key)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return default
+    try:
+        return float(value)
+    except ValueError:
+        return default
+
+
+def text(header: fits.Header, key: str, default: str = "") -> str:
+    """A header keyword as stripped text, `default` where it is absent or undefined."""
+    value: Any = header.get(key)
+    return default if value is None or isinstance(value, fits.card.Undefined) else str(value).strip()
