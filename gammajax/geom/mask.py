@@ -1,0 +1,88 @@
+"""Which parts of the sky are kept out of a background estimate."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+from astropy.wcs.utils import wcs_to_celestial_frame
+
+from gammajax._typing import Bool, Float
+from gammajax.errors import ConfigError
+from gammajax.geom.regions import Circle, circle
+
+
+class ExclusionMask(Protocol):
+    """Anything that says which directions (ra, dec) [deg] are excluded."""
+
+    def excluded(self, ra: Float[np.ndarray, "n"], dec: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """True where the direction must not be used."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageMask:
+    """An image of the sky whose zero (False) pixels are excluded; outside the image nothing is.
+
+    `keep` has shape (lat, lon) on the pixels of `wcs`: the convention of Gammapy's exclusion masks.
+    """
+
+    keep: Bool[np.ndarray, "lat lon"]
+    wcs: WCS
+
+    def excluded(self, ra: Float[np.ndarray, "n"], dec: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """True where the pixel that holds (ra, dec) [deg] is 0.
+
+        >>> import numpy as np; from astropy.wcs import WCS
+        >>> wcs = WCS({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 1.5, "CRPIX2": 1.0, "CDELT1": -1, "CDELT2": 1})
+        >>> ImageMask(np.array([[True, False]]), wcs).excluded(np.array([0.5, 359.5]), np.array([0.0, 0.0]))
+        array([False,  True])
+        """
+        lon, lat = _in_frame(self.wcs, ra, dec)
+        x, y = (np.floor(pixel + 0.5) for pixel in self.wcs.wcs_world2pix(lon, lat, 0))
+        ny, nx = self.keep.shape
+        # NaN (behind the tangent plane) fails every comparison and counts as outside.
+        on_image = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+        result = np.zeros(on_image.shape, dtype=bool)
+        result[on_image] = ~self.keep[y[on_image].astype(int), x[on_image].astype(int)]
+        return result
+
+
+@dataclass(frozen=True)
+class CircleMask:
+    """Excludes the inside of circles."""
+
+    circles: tuple[Circle, ...]
+
+    def excluded(self, ra: Float[np.ndarray, "n"], dec: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """True where (ra, dec) [deg] lies in one of the circles.
+
+        >>> CircleMask((Circle(0.0, 0.0, 1.0),)).excluded(np.array([0.5, 359.5, 2.0]), np.array([0.0, 0.0, 0.0]))
+        array([ True,  True, False])
+        """
+        result = np.zeros(np.shape(ra), dtype=bool)
+        for one in self.circles:
+            result |= one.contains(ra, dec)
+        return result
+
+
+def mask_of_regions(regions: Iterable[Any]) -> CircleMask:
+    """The mask that excludes circular regions (`regions.CircleSkyRegion` or `Circle`).
+
+    Raises `ConfigError` for a region that is no circle with a radius.
+    """
+    circles = tuple(circle(region) for region in regions)
+    if any(one.radius is None for one in circles):
+        raise ConfigError("an excluded region needs a radius")
+    return CircleMask(circles)
+
+
+def _in_frame(wcs: WCS, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if all(text.startswith(("RA", "DEC")) for text in wcs.wcs.ctype):
+        # FK5 J2000 and ICRS agree to 0.02 arcsec, far below a pixel: no frame transformation.
+        return np.asarray(ra), np.asarray(dec)
+    position: Any = SkyCoord(ra, dec, unit="deg", frame="icrs").transform_to(wcs_to_celestial_frame(wcs))
+    spherical = position.spherical
+    return spherical.lon.deg, spherical.lat.deg
