@@ -1,7 +1,7 @@
 """GADF DL3 as plain numpy: index tables, event lists, good time intervals, times.
 
-Times are counted in elapsed SI seconds since a reference epoch in the file's own time scale (GADF "Time"); they stay
-float64 seconds here, and become `astropy.time.Time` only where a person asks.
+Times are counted in elapsed SI seconds since a reference epoch in the file's own time scale (GADF "Time");
+they stay float64 seconds here, and become `astropy.time.Time` only where a person asks.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,9 @@ class TimeReference:
 
     def to_time(self, seconds: np.ndarray | float) -> Time:
         """The `Time` after `seconds` elapsed SI seconds; leap seconds are counted."""
-        return Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale) + TimeDelta(seconds, format="sec")
+        return Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale) + TimeDelta(
+            seconds, format="sec"
+        )
 
     def to_seconds(self, time: Time) -> np.ndarray | float:
         """Elapsed SI seconds from this epoch to `time`.
@@ -102,7 +104,10 @@ def time_reference(header: fits.Header, where: str) -> TimeReference:
 
 
 def run_info(hdu: fits.BinTableHDU, path: Path) -> RunInfo:
-    """The header of EVENTS. Raises `FileFormatError` without time reference."""
+    """The header of EVENTS; DEADC is LIVETIME / ONTIME where it is not given.
+
+    Raises `FileFormatError` without time reference.
+    """
     header = hdu.header
     obs_id = number(header, "OBS_ID", -1)
     return RunInfo(
@@ -115,15 +120,18 @@ def run_info(hdu: fits.BinTableHDU, path: Path) -> RunInfo:
         **{
             key: number(header, key.upper())
             for key in (
-                "ra_pnt", "dec_pnt", "alt_pnt", "az_pnt", "ra_obj", "dec_obj", "deadc", "tstart", "tstop"
+                "ra_pnt", "dec_pnt", "alt_pnt", "az_pnt", "ra_obj", "dec_obj", "tstart", "tstop"
             )
         },
+        deadc=number(header, "DEADC", number(header, "LIVETIME") / number(header, "ONTIME")),
     )  # fmt: skip
 
 
 def find_events(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
     """The EVENTS table of an open file."""
-    return find_hdu(hdus, path, name=name, classes=["EVENTS"], names=["EVENTS"], columns=["TIME", "RA", "ENERGY"])
+    return find_hdu(
+        hdus, path, name=name, classes=["EVENTS"], names=["EVENTS"], columns=["TIME", "RA", "ENERGY"]
+    )
 
 
 def find_gti(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
@@ -191,23 +199,28 @@ def read_hdu_index(path: str | Path) -> list[HDULocation]:
         ]
 
 
-def scan_file(path: str | Path) -> tuple[RunInfo, list[HDULocation]]:
+def scan_file(path: str | Path, obs_id: int | None = None) -> tuple[RunInfo | None, list[HDULocation]]:
     """What a DL3 file without an index holds: the header of its EVENTS, and all HDUs that can be used.
 
-    Raises `FileFormatError` when it has no EVENTS or no numeric OBS_ID.
+    With `obs_id` the file is one of responses for that run: no EVENTS are expected and the first result is
+    None. Raises `FileFormatError` when EVENTS or a numeric OBS_ID is missing.
     """
     path = Path(path)
     with open_fits(path) as hdus:
-        info = run_info(find_events(hdus, path), path)
-        if info.obs_id < 0:
-            raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header")
+        info = None
+        if obs_id is None:
+            info = run_info(find_events(hdus, path), path)
+            obs_id = info.obs_id
+            if obs_id < 0:
+                raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header")
         found = []
         for hdu in table_hdus(hdus):
             first, _, _, fourth = hdu_classes(hdu)
-            kind = fourth.lower() or first.lower()
-            if kind in ("", "events", "gti"):
-                kind = kind or hdu.name.strip().lower()
-            found.append(HDULocation(info.obs_id, kind.rsplit("_", 1)[0] if fourth else kind, kind, path, hdu.name))
+            # 'psf_table' is of the type 'psf'; EVENTS and GTI have one class, or only a name
+            kind = (fourth or first or hdu.name.strip()).lower()
+            found.append(
+                HDULocation(obs_id, kind.rsplit("_", 1)[0] if fourth else kind, kind, path, hdu.name)
+            )
         return info, found
 
 
@@ -219,8 +232,10 @@ def index_paths(folder: str | Path) -> tuple[Path, Path]:
         choices = [folder / f"{stem}.fits.gz", folder / f"{stem}.fits"]
         path = next((p for p in choices if p.is_file()), None)
         if path is None:
-            raise MissingFile(f"{folder} has neither {choices[0].name} nor {choices[1].name}; for files without an "
-                              "index use DataStore.from_files([...])")  # fmt: skip
+            raise MissingFile(
+                f"{folder} has neither {choices[0].name} nor {choices[1].name}; "
+                "for files without an index use DataStore.from_files([...])"
+            )
         found.append(path)
     return found[0], found[1]
 

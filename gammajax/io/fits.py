@@ -1,7 +1,7 @@
 """Reading FITS tables: find the HDU, take a column in a canonical unit, say clearly what is wrong.
 
-Everything comes back as native-endian numpy. The rules for finding an HDU (by the name the index gives, then by
-HDUCLAS keywords, then EXTNAME, then columns) and the unit spellings are those met in real GADF files.
+Everything comes back as native-endian numpy. The rules for finding an HDU (by the name the index gives, then
+by HDUCLAS keywords, then EXTNAME, then columns) and the unit spellings are those met in real GADF files.
 """
 
 import warnings
@@ -23,8 +23,8 @@ from gammajax.units import conversion
 def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
     """Open a FITS file, compressed or not, for reading.
 
-    Raises `MissingFile` when it is absent and `FileFormatError` when it is no FITS file or is truncated: also where
-    that shows only while data are read inside the `with` block.
+    Raises `MissingFile` when it is absent and `FileFormatError` when it is no FITS file or is truncated: also
+    where that shows only while data are read inside the `with` block.
     """
     path = Path(path)
     if not path.is_file():
@@ -38,7 +38,9 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
         except GammajaxError:
             raise
         except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
-            raise FileFormatError(f"{path} cannot be read as FITS: {type(error).__name__}: {error}") from error
+            raise FileFormatError(
+                f"{path} cannot be read as FITS: {type(error).__name__}: {error}"
+            ) from error
 
 
 def table_hdus(hdus: fits.HDUList) -> list[fits.BinTableHDU]:
@@ -51,9 +53,13 @@ def hdu_classes(hdu: fits.BinTableHDU) -> tuple[str, ...]:
 
     GADF "HDU classes"; old CTA files write HDUCLAS4 without its type.
     """
-    first, second, third, fourth = (str(hdu.header.get(f"HDUCLAS{i}", "")).strip().upper() for i in range(1, 5))
+    first, second, third, fourth = (
+        str(hdu.header.get(f"HDUCLAS{i}", "")).strip().upper() for i in range(1, 5)
+    )
     second = {"RPSF": "PSF"}.get(second, second)
-    prefix = {"EFF_AREA": "AEFF", "EDISP": "EDISP", "PSF": "PSF", "BKG": "BKG", "RAD_MAX": "RAD_MAX"}.get(second)
+    prefix = {"EFF_AREA": "AEFF", "EDISP": "EDISP", "PSF": "PSF", "BKG": "BKG", "RAD_MAX": "RAD_MAX"}.get(
+        second
+    )
     if prefix and fourth and not fourth.startswith(prefix):
         fourth = f"{prefix}_{fourth}"
     return first, second, third, fourth
@@ -71,7 +77,8 @@ def find_hdu(
     """The table called `name` (case does not matter); else the first with an HDUCLAS in `classes`; else with an
     EXTNAME in `names`; else one that has all `columns`.
 
-    With a `name` from an index table only that one is accepted. Raises `FileFormatError` naming what the file has.
+    With a `name` from an index table only that one is accepted. Raises `FileFormatError` naming what the file
+    has.
     """
     tables = table_hdus(hdus)
     if name:
@@ -116,8 +123,8 @@ def column(
 ) -> np.ndarray:
     """A column as native-endian float64 in the canonical `unit`; the first of `names` that exists.
 
-    The file's own unit is converted. Where it gives none, `default` (the unit the format prescribes) holds, and
-    where that is None too, the column must be dimensionless or already in `unit`.
+    The file's own unit is converted. Where it gives none, `default` (the unit the format prescribes) holds,
+    and where that is None too, the column must be dimensionless or already in `unit`.
     Raises `FileFormatError` when no such column exists, `UnitMismatch` for a unit of another kind.
     """
     index = column_index(hdu, *names)

@@ -1,7 +1,8 @@
 """Instrument responses of GADF DL3 files (AEFF_2D, EDISP_2D, PSF_TABLE, PSF_3GAUSS, RAD_MAX_2D) as plain numpy.
 
-Every response is one `Response`: named axes, value tables in the axis order `energy, offset, migra | rad`, the few
-keywords that matter. Conventions: GADF v0.2/v0.3 "IRFs"; where files deviate, as Gammapy 2.1 reads them.
+Every response is one `Response`: named axes, value tables in the axis order `energy, offset, migra | rad`,
+the few keywords that matter. Conventions: GADF v0.2/v0.3 "IRFs"; where files deviate, as Gammapy 2.1 reads
+them.
 """
 
 import re
@@ -116,8 +117,8 @@ KINDS = tuple(_FORMATS)
 def read_response(path: str | Path, kind: str, hdu: str | None = None) -> Response:
     """Read one response of a file.
 
-    `kind` is one of `KINDS`; `hdu` an HDU name, by default the HDU is found by its HDUCLAS keywords, EXTNAME or
-    columns. Raises `MissingFile`, or `FileFormatError` naming the file, HDU and column at fault.
+    `kind` is one of `KINDS`; `hdu` an HDU name, by default the HDU is found by its HDUCLAS keywords, EXTNAME
+    or columns. Raises `MissingFile`, or `FileFormatError` naming the file, HDU and column at fault.
     """
     path = Path(path)
     with open_fits(path) as hdus:
@@ -128,13 +129,17 @@ def response_from_hdus(hdus: fits.HDUList, path: Path, kind: str, hdu: str | Non
     """As `read_response`, from a file that is open already."""
     kind = kind.strip().lower()
     if kind not in _FORMATS:
-        raise FileFormatError(f"{path}[{hdu or ''}]: {kind!r} is not readable here; choose from {', '.join(KINDS)}")
+        raise FileFormatError(
+            f"{path}[{hdu or ''}]: {kind!r} is not readable here; choose from {', '.join(KINDS)}"
+        )
     form = _FORMATS[kind]
     table = find_hdu(
         hdus, path, name=hdu, classes=[kind], names=form.extnames, columns=["THETA_LO", *form.values]
     )
     if len(table.data) != 1:
-        raise FileFormatError(f"{path}[{table.name}] has {len(table.data)} rows; a response table has exactly one")
+        raise FileFormatError(
+            f"{path}[{table.name}] has {len(table.data)} rows; a response table has exactly one"
+        )
     axes = {prefix: _axis(table, path, prefix) for prefix in form.axes}
     values = {
         name: _values(table, path, name, axes, form, unit, default)

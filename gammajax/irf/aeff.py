@@ -10,15 +10,15 @@ from jaxtyping import Array, Float
 from gammajax._typing import Scalar
 from gammajax.io.irf import Response
 from gammajax.irf.axis import Axis, coordinate
-from gammajax.numeric.interp import regular_grid, safe_log
+from gammajax.numeric.interp import floored_log, regular_grid
 
 
 class EffectiveArea(eqx.Module):
     """Effective area A(E, offset) [cm2] as a function of true energy, from GADF AEFF_2D.
 
-    Linear in (ln E, offset) between bin centres or nodes, linearly extrapolated inside the outer half bins, zero
-    beyond, never negative. `lo_thres`, `hi_thres` [TeV] bound the safe range in reconstructed energy and are NaN
-    where the file gives none.
+    Linear in (ln E, offset) between bin centres or nodes, linearly extrapolated inside the outer half bins,
+    zero beyond, never negative. `lo_thres`, `hi_thres` [TeV] bound the safe range in reconstructed energy and
+    are NaN where the file gives none.
     """
 
     energy: Axis
@@ -58,10 +58,10 @@ class EffectiveArea(eqx.Module):
 @jax.jit
 def _aeff(aeff: EffectiveArea, energy: Array, offset: Array) -> Array:
     found = regular_grid(
-        [safe_log(aeff.energy.points), aeff.offset.points],
-        [safe_log(aeff.energy.edges), aeff.offset.edges],
+        [floored_log(aeff.energy.points), aeff.offset.points],
+        [floored_log(aeff.energy.edges), aeff.offset.edges],
         aeff.values,
-        [safe_log(energy), offset],
+        [floored_log(energy), offset],
     )
     # extrapolation inside the outer half bins may cross zero
     return jnp.maximum(found, 0.0)

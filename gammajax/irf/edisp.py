@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from gammajax._typing import Kernel
 from gammajax.io.irf import Response
 from gammajax.irf.axis import Axis, coordinate
-from gammajax.numeric.interp import inside, interp_rows, multilinear, regular_grid, safe_log
+from gammajax.numeric.interp import floored_log, inside, interp_rows, multilinear, regular_grid
 
 NEGLIGIBLE = 1e-8
 """Kernel entries below this are rounding residues of the cumulative and are set to zero, as Gammapy does."""
@@ -20,8 +20,9 @@ class EnergyDispersion(eqx.Module):
     """Migration density dP/dmu(mu | E, offset), mu = E_reco / E_true, from GADF EDISP_2D.
 
     The table is kept as read (files are often not normalised); every evaluation interpolates linearly in
-    (ln E, offset), clips at zero and normalises over mu. Empty rows stay zero. Beyond the outer true energies the
-    interpolation goes on, since the effective area ends there anyhow; beyond the outer offsets it is zero.
+    (ln E, offset), clips at zero and normalises over mu. Empty rows stay zero. Beyond the outer true energies
+    the interpolation goes on, since the effective area ends there anyhow; beyond the outer offsets it is
+    zero.
     """
 
     energy: Axis
@@ -52,9 +53,10 @@ class EnergyDispersion(eqx.Module):
     def kernel(self, energy_true_edges: Any, energy_edges: Any, offset: Any) -> Kernel:
         """Probability of each reconstructed-energy bin for a photon of each true-energy bin, at one offset [deg].
 
-        R(I, J) = C(E'_{J+1} / E_I | E_I) - C(E'_J / E_I | E_I), with C the cumulative of dP/dmu and E_I the geometric
-        centre of the true bin; shape (energy_true, energy), rows sum to at most 1. Edges in TeV. The numbers are
-        those of Gammapy 2.1 (`EnergyDispersion2D.to_edisp_kernel`, also `SpectrumDatasetMaker` at region centre).
+        R(I, J) = C(E'_{J+1} / E_I | E_I) - C(E'_J / E_I | E_I), with C the cumulative of dP/dmu and E_I the
+        geometric centre of the true bin; shape (energy_true, energy), rows sum to at most 1. Edges in TeV.
+        The numbers are those of Gammapy 2.1 (`EnergyDispersion2D.to_edisp_kernel`, also
+        `SpectrumDatasetMaker` at region centre).
         """
         return _kernel(
             self,
@@ -69,9 +71,9 @@ def _rows(edisp: EnergyDispersion, energy: Array, offset: Array) -> Float[Array,
     energy, offset = jnp.broadcast_arrays(energy, offset)
     ok = inside(edisp.offset.edges, offset)
     rows = multilinear(
-        [safe_log(edisp.energy.points), edisp.offset.points],
+        [floored_log(edisp.energy.points), edisp.offset.points],
         edisp.values,
-        [safe_log(energy), jnp.where(ok, offset, edisp.offset.points[0])],
+        [floored_log(energy), jnp.where(ok, offset, edisp.offset.points[0])],
     )
     rows = jnp.where(ok[..., None], jnp.maximum(rows, 0.0), 0.0)
     total = jnp.sum(rows * jnp.diff(edisp.migra.edges), axis=-1, keepdims=True)

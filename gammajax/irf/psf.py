@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from gammajax.io.irf import Response
 from gammajax.irf.axis import Axis, coordinate
-from gammajax.numeric.interp import interp_rows, regular_grid, safe_log
+from gammajax.numeric.interp import floored_log, interp_rows, regular_grid
 
 
 class PSFTable(eqx.Module):
@@ -40,12 +40,14 @@ class PSFTable(eqx.Module):
             cumulative=jnp.asarray(np.pad(steps, ((0, 0), (0, 0), (1, 0)))),
         )
 
-    def containment(self, rad: Any, energy_true: Any, offset: Any, normalize: bool = True) -> Float[Array, "..."]:
+    def containment(
+        self, rad: Any, energy_true: Any, offset: Any, normalize: bool = True
+    ) -> Float[Array, "..."]:
         """Fraction of photons reconstructed within `rad` [deg] of their direction, broadcast together.
 
-        The density is constant within a rad bin, so the cumulative is linear in rad^2 there. With `normalize` the
-        whole table counts as 1 (tables integrate to 0.67..1.0 in real files); without, the plain integral is
-        returned, which is what Gammapy's `PSF3D.containment` gives. Zero where the table is empty.
+        The density is constant within a rad bin, so the cumulative is linear in rad^2 there. With `normalize`
+        the whole table counts as 1 (tables integrate to 0.67..1.0 in real files); without, the plain integral
+        is returned, which is what Gammapy's `PSF3D.containment` gives. Zero where the table is empty.
         """
         scale = jnp.asarray(1.0 if normalize else 0.0)
         return _table_containment(
@@ -61,10 +63,10 @@ class PSFTable(eqx.Module):
 def _table_containment(psf: PSFTable, rad: Array, energy: Array, offset: Array, normalize: Array) -> Array:
     rad, energy, offset = jnp.broadcast_arrays(rad, energy, offset)
     rows = regular_grid(
-        [safe_log(psf.energy.points), psf.offset.points],
-        [safe_log(psf.energy.edges), psf.offset.edges],
+        [floored_log(psf.energy.points), psf.offset.points],
+        [floored_log(psf.energy.edges), psf.offset.edges],
         psf.cumulative,
-        [safe_log(energy), offset],
+        [floored_log(energy), offset],
     )
     rows = jnp.maximum(rows, 0.0).reshape(-1, rows.shape[-1])
     found = interp_rows(rad.reshape(-1, 1) ** 2, psf.rad_edges**2, rows)[:, 0]
@@ -76,8 +78,9 @@ def _table_containment(psf: PSFTable, rad: Array, energy: Array, offset: Array, 
 class PSF3Gauss(eqx.Module):
     """Mixture of three Gaussians, dP/dOmega ~ sum_i A_i exp(-r^2 / (2 s_i^2)) with A_1 = 1, from GADF PSF_3GAUSS.
 
-    Widths [deg] and amplitudes are interpolated linearly in (ln E, offset) and the mixture is normalised to 1, so
-    that SCALE, which is not the peak in real files, is not needed. `filled` is 0 at grid points without a PSF.
+    Widths [deg] and amplitudes are interpolated linearly in (ln E, offset) and the mixture is normalised to
+    1, so that SCALE, which is not the peak in real files, is not needed. `filled` is 0 at grid points without
+    a PSF.
     """
 
     energy: Axis
@@ -104,8 +107,8 @@ class PSF3Gauss(eqx.Module):
     def containment(self, rad: Any, energy_true: Any, offset: Any) -> Float[Array, "..."]:
         """Fraction of photons reconstructed within `rad` [deg] of their direction, broadcast together.
 
-        sum_i w_i (1 - exp(-rad^2 / (2 s_i^2))), w_i = A_i s_i^2 / sum_j A_j s_j^2. True energy in TeV, offset in deg;
-        zero outside their range and where no neighbouring grid point has a PSF.
+        sum_i w_i (1 - exp(-rad^2 / (2 s_i^2))), w_i = A_i s_i^2 / sum_j A_j s_j^2. True energy in TeV, offset
+        in deg; zero outside their range and where no neighbouring grid point has a PSF.
         """
         return _gauss_containment(
             self,
@@ -120,10 +123,10 @@ def _gauss_containment(psf: PSF3Gauss, rad: Array, energy: Array, offset: Array)
     rad, energy, offset = jnp.broadcast_arrays(rad, energy, offset)
     table = jnp.concatenate([psf.sigma, psf.amplitude, psf.filled[..., None]], axis=-1)
     found = regular_grid(
-        [safe_log(psf.energy.points), psf.offset.points],
-        [safe_log(psf.energy.edges), psf.offset.edges],
+        [floored_log(psf.energy.points), psf.offset.points],
+        [floored_log(psf.energy.edges), psf.offset.edges],
         table,
-        [safe_log(energy), offset],
+        [floored_log(energy), offset],
     )
     sigma, amplitude, filled = found[..., :3], jnp.maximum(found[..., 3:6], 0.0), found[..., 6]
     variance = jnp.where(sigma > 0, sigma, 1.0) ** 2

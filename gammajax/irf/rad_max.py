@@ -10,13 +10,14 @@ from jaxtyping import Array, Float
 
 from gammajax.io.irf import GridAxis, Response
 from gammajax.irf.axis import Axis, coordinate
-from gammajax.numeric.interp import inside, nearest, safe_log
+from gammajax.numeric.interp import floored_log, inside, nearest
 
 
 class RadMax(eqx.Module):
     """Radius [deg] within which events were kept when point-like responses were made, from GADF RAD_MAX_2D.
 
-    It may depend on reconstructed energy and offset; ON and OFF regions must use exactly this radius per energy.
+    It may depend on reconstructed energy and offset; ON and OFF regions must use exactly this radius per
+    energy.
     """
 
     energy: Axis
@@ -61,7 +62,7 @@ class RadMax(eqx.Module):
 @jax.jit
 def _rad_max(rad_max: RadMax, energy: Array, offset: Array) -> Array:
     energy, offset = jnp.broadcast_arrays(energy, offset)
-    i = nearest(safe_log(rad_max.energy.points), safe_log(energy))
+    i = nearest(floored_log(rad_max.energy.points), floored_log(energy))
     j = nearest(rad_max.offset.points, offset)
     ok = inside(rad_max.energy.edges, energy) & inside(rad_max.offset.edges, offset)
     return jnp.where(ok, rad_max.values[i, j], 0.0)

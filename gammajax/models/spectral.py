@@ -102,19 +102,11 @@ class ExpCutoffPowerLaw(SpectralModel):
     alpha: Scalar = param(1.0, frozen=True)
 
     def dnde(self, energy: Scalar) -> Scalar:
-        # |lambda_ E|^alpha with the sign of lambda_: equal to lambda_ E for alpha = 1 on both sides of zero, and with
-        # finite derivatives at lambda_ = 0, where a fit of a source without cut-off ends.
+        # x |x|^(alpha - 1): equal to x for alpha = 1 on both sides of zero, and with the right derivatives at
+        # lambda_ = 0, where the fit of a source without cut-off ends.
         x = self.lambda_ * energy
-        plain = self.alpha == 1.0
-        size = jnp.where(plain | (x == 0), 1.0, jnp.abs(x))
-        bent = jnp.where(x == 0, 0.0, jnp.sign(x) * jnp.exp(self.alpha * jnp.log(size)))
-        cut = jnp.where(plain, x * (1.0 + (self.alpha - 1.0) * _log_or_zero(x)), bent)
+        cut = x * jnp.exp((self.alpha - 1.0) * jnp.log(jnp.where(x == 0, 1.0, jnp.abs(x))))
         return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference) - cut)
-
-
-def _log_or_zero(x: Scalar) -> Scalar:
-    """`ln |x|`, and 0 at x = 0: the derivative of |x|^a in a at a = 1, divided by x."""
-    return jnp.where(x == 0, 0.0, jnp.log(jnp.where(x == 0, 1.0, jnp.abs(x))))
 
 
 class LogParabola(SpectralModel):

@@ -14,20 +14,23 @@ from jaxtyping import Array, Bool, Float, Int
 TINY = 1e-300
 
 
-def safe_log(x: Float[Array, "..."]) -> Float[Array, "..."]:
+def floored_log(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """ln(x), and a very negative number with zero slope where x <= 0.
 
-    >>> float(safe_log(jnp.array(0.0))) < -600
+    >>> float(floored_log(jnp.array(0.0))) < -600
     True
     """
     tiny = max(TINY, float(jnp.finfo(jnp.result_type(float)).tiny))
     return jnp.log(jnp.where(x > tiny, x, tiny))
 
 
-def bracket(points: Float[Array, "node"], x: Float[Array, "..."]) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
+def bracket(
+    points: Float[Array, "node"], x: Float[Array, "..."]
+) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
     """The cell of each `x` and the fraction of the way through it: x = (1 - f) points[i] + f points[i+1].
 
-    The fraction is below 0 or above 1 outside the points (linear extrapolation); one single point is a flat axis.
+    The fraction is below 0 or above 1 outside the points (linear extrapolation); one single point is a flat
+    axis.
 
     >>> i, f = bracket(jnp.array([0.0, 1.0, 3.0]), jnp.array(2.0))
     >>> int(i), float(f)
@@ -51,8 +54,8 @@ def multilinear(
     """Multilinear interpolation of `values` over its leading axes, linearly extrapolated outside.
 
     sum over the 2^k corners of prod_k w_k values[corner], with w = 1 - f or f of `bracket`.
-    `values` has the shape (len(points[0]), ..., len(points[k-1]), *rest); the coordinates are broadcast together and
-    the result has their shape followed by `rest`. The points must be finite and increase.
+    `values` has the shape (len(points[0]), ..., len(points[k-1]), *rest); the coordinates are broadcast
+    together and the result has their shape followed by `rest`. The points must be finite and increase.
 
     >>> axis = jnp.array([0.0, 1.0])
     >>> float(multilinear([axis, axis], jnp.array([[0.0, 1.0], [2.0, 3.0]]), [jnp.array(0.5), jnp.array(0.5)]))

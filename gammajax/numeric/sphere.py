@@ -1,7 +1,7 @@
 """Angles on the sphere, in degrees, for numpy arrays on the host and JAX arrays in kernels alike.
 
-All functions follow the arguments: numpy in, numpy out (no compilation per event-list length); any JAX array among
-them, JAX out, differentiable.
+All functions follow the arguments: numpy in, numpy out (no compilation per event-list length); any JAX array
+among them, JAX out, differentiable.
 """
 
 from types import ModuleType

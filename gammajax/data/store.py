@@ -1,0 +1,238 @@
+"""A folder or a list of DL3 files, and the runs in it."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+
+from gammajax.data.observation import USED, Observation
+from gammajax.errors import ConfigError, GammajaxError, MissingFile, NoSuchObservation, nearest
+from gammajax.geom.regions import lonlat
+from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_file
+from gammajax.numeric.sphere import separation
+from gammajax.units import to_value
+
+log = logging.getLogger(__name__)
+
+
+class Observations(Sequence[Observation]):
+    """Some runs in order, and `failures`: run -> message, for those that were asked for and cannot be had."""
+
+    def __init__(self, observations: Iterable[Observation], failures: dict[int, str] | None = None):
+        self._list = list(observations)
+        self.failures = dict(failures or {})
+
+    @overload
+    def __getitem__(self, index: int) -> Observation: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Observations": ...
+    def __getitem__(self, index: int | slice) -> "Observation | Observations":
+        if isinstance(index, slice):
+            return Observations(self._list[index], self.failures)
+        return self._list[index]
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def __iter__(self) -> Iterator[Observation]:
+        return iter(self._list)
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"Observations({len(self)} runs{failed})"
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The run numbers, int64."""
+        return np.array([run.obs_id for run in self], dtype=np.int64)
+
+    def info(self) -> Table:
+        """One row per run: id, telescope, target, pointing [deg], livetime [s], events. Reads the runs."""
+        rows = [
+            (run.obs_id, run.telescope, run.target, *run.pointing_radec, run.livetime, len(run.events))
+            for run in self
+        ]
+        names = ("obs_id", "telescope", "target", "ra_pnt", "dec_pnt", "livetime", "events")
+        units = (None, None, None, "deg", "deg", "s", None)
+        return Table(rows=rows or None, names=names, units=dict(zip(names, units, strict=True)))
+
+
+class DataStore:
+    """The runs that index tables or a list of files name. Only those tables are read until a run is used."""
+
+    def __init__(self, columns: dict[str, np.ndarray], locations: Iterable[HDULocation], source: str = ""):
+        self.source = source
+        self._columns = columns
+        self._places: dict[int, dict[str, HDULocation]] = {int(i): {} for i in columns["OBS_ID"]}
+        for place in locations:
+            # the first HDU of a type counts; one run may list several, for example per event type
+            self._places.setdefault(place.obs_id, {}).setdefault(place.type, place)
+
+    @classmethod
+    def from_dir(cls, path: str | Path) -> "DataStore":
+        """From a folder with obs-index.fits(.gz) and hdu-index.fits(.gz).
+
+        Listed files may be absent: that matters once such a run is asked for. Raises `MissingFile` without
+        index.
+        """
+        obs_index, hdu_index = index_paths(path)
+        return cls(read_obs_index(obs_index), read_hdu_index(hdu_index), str(path))
+
+    @classmethod
+    def from_files(cls, files: Iterable[str | Path], responses: str | Path | None = None) -> "DataStore":
+        """From DL3 files without index, one run each; `responses` is a file of IRFs for runs that hold none.
+
+        Reads the headers of all files. Raises `MissingFile` and `FileFormatError`, and `ConfigError` where
+        two files hold the same run.
+        """
+        places: list[HDULocation] = []
+        infos = {}
+        for file in map(Path, files):
+            info, found = scan_file(file)
+            if info.obs_id in infos:
+                raise ConfigError(f"{file} holds run {info.obs_id}, which another of the files holds too")
+            infos[info.obs_id] = info
+            places += found
+            if responses is not None:
+                places += scan_file(responses, info.obs_id)[1]
+        columns = {"OBS_ID": np.array(list(infos), dtype=np.int64)}
+        for key in ("ra_pnt", "dec_pnt"):
+            columns[key.upper()] = np.array([getattr(info, key) for info in infos.values()], dtype=float)
+        columns["OBJECT"] = np.array([info.target for info in infos.values()], dtype=str)
+        return cls(columns, places, f"{len(infos)} files")
+
+    def __repr__(self) -> str:
+        return f"DataStore({self.source!r}, {len(self.obs_ids)} runs listed)"
+
+    def __len__(self) -> int:
+        return len(self.obs_ids)
+
+    @property
+    def obs_ids(self) -> np.ndarray:
+        """The runs that are listed, int64, in the order of the index."""
+        return self._columns["OBS_ID"]
+
+    @property
+    def obs_table(self) -> Table:
+        """The observation index as an astropy table."""
+        return Table(self._columns)
+
+    def observation(self, obs_id: int) -> Observation:
+        """One run. Raises `NoSuchObservation` for a run that is not listed, `MissingFile` if a file is absent."""
+        places = self._listed(obs_id)
+        for place in places.values():
+            if place.type in USED and not place.path.is_file():
+                raise MissingFile(
+                    f"run {obs_id}: {place.path} ({place.kind}) is listed in {self.source} but absent"
+                )
+        return Observation(int(obs_id), places)
+
+    def observations(self, ids: Iterable[int] | None = None, skip_missing: bool = True) -> Observations:
+        """Several runs, by default all that are listed.
+
+        Runs whose files are absent are left out, logged, and named in `.failures`; with skip_missing=False
+        they raise `MissingFile`. A run that is not listed at all always raises `NoSuchObservation`.
+        """
+        found, failures = [], {}
+        for obs_id in self.obs_ids if ids is None else np.atleast_1d(np.asarray(ids, dtype=np.int64)):
+            try:
+                found.append(self.observation(int(obs_id)))
+            except MissingFile as error:
+                if not skip_missing:
+                    raise
+                failures[int(obs_id)] = str(error)
+        if failures:
+            log.warning("%d of %d runs are left out: %s", len(failures), len(failures) + len(found), failures)
+        return Observations(found, failures)
+
+    def select(
+        self,
+        ids: Iterable[int] | None = None,
+        *,
+        cone: tuple[Any, Any] | None = None,
+        target: str | None = None,
+        time: tuple[Any, Any] | None = None,
+    ) -> np.ndarray:
+        """Numbers (int64) of the listed runs that meet all conditions.
+
+        `ids`: only among these. `cone`: pointing within (position, radius); the position is a `SkyCoord`,
+        text such as '83.63 22.01' [deg] or (ra, dec), the radius an angle. `target`: name in OBJECT or
+        TARGET_NAME; case and blanks do not matter. `time`: good time overlaps (t0, t1), astropy times or
+        text; read from the runs themselves, since the times in index tables are inexact, so that absent runs
+        drop out. Raises `NoSuchObservation` for unlisted ids.
+        """
+        chosen = self.obs_ids if ids is None else np.atleast_1d(np.asarray(ids, dtype=np.int64))
+        for obs_id in chosen:
+            self._listed(int(obs_id))
+        if cone is not None:
+            chosen = self._in_cone(chosen, *cone)
+        if target is not None:
+            chosen = self._of_target(chosen, target)
+        if time is not None:
+            runs = self.observations(chosen)
+            chosen = np.array([run.obs_id for run in runs if len(run.gti.select_time(time))], dtype=np.int64)
+        return chosen
+
+    def _listed(self, obs_id: int) -> dict[str, HDULocation]:
+        if int(obs_id) not in self._places:
+            hint = nearest(str(obs_id), map(str, self._places))
+            raise NoSuchObservation(
+                f"run {obs_id} is not listed in {self.source}" + (f"; nearest: {hint}" if hint else "")
+            )
+        return self._places[int(obs_id)]
+
+    def _in_cone(self, ids: np.ndarray, position: Any, radius: Any) -> np.ndarray:
+        lon, lat = _position(position)
+        ra, dec = self._pointings
+        rows = np.array([self._rows[int(i)] for i in ids], dtype=int)
+        near = separation(ra[rows], dec[rows], lon, lat) <= to_value(radius, "deg", "radius")
+        return ids[near]
+
+    def _of_target(self, ids: np.ndarray, target: str) -> np.ndarray:
+        wanted = _bare(target)
+        names = [self._columns[key] for key in ("OBJECT", "TARGET_NAME") if key in self._columns]
+        if not names:
+            names = [self._from_runs("target", "")]
+        keep = [any(_bare(column[self._rows[int(i)]]) == wanted for column in names) for i in ids]
+        return ids[np.array(keep, dtype=bool)]
+
+    @cached_property
+    def _rows(self) -> dict[int, int]:
+        return {int(obs_id): row for row, obs_id in enumerate(self.obs_ids)}
+
+    @cached_property
+    def _pointings(self) -> tuple[np.ndarray, np.ndarray]:
+        if "RA_PNT" in self._columns and "DEC_PNT" in self._columns:
+            return self._columns["RA_PNT"], self._columns["DEC_PNT"]
+        pairs = self._from_runs("pointing_radec", (np.nan, np.nan))
+        return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+    def _from_runs(self, attribute: str, absent: Any) -> list[Any]:
+        """What the index does not hold, from the files; `absent`, and a line in the log, for unreadable runs."""
+        found = []
+        for obs_id in self.obs_ids:
+            try:
+                found.append(getattr(self.observation(int(obs_id)), attribute))
+            except GammajaxError as error:
+                log.warning("run %d cannot be selected: %s", obs_id, error)
+                found.append(absent)
+        return found
+
+
+def _position(position: Any) -> tuple[float, float]:
+    """(ra, dec) [deg, ICRS] of a `SkyCoord`, text or pair."""
+    if isinstance(position, str):
+        position = SkyCoord(position, unit="deg")
+    if isinstance(position, SkyCoord):
+        return lonlat(position)
+    lon, lat = position
+    return float(to_value(lon, "deg", "ra")), float(to_value(lat, "deg", "dec"))
+
+
+def _bare(name: Any) -> str:
+    return "".join(str(name).split()).casefold()

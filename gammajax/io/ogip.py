@@ -1,0 +1,278 @@
+"""OGIP spectra: PHA, BKG, ARF and RMF files, read into numpy and written so that Gammapy and Sherpa read them.
+
+Reference: K. A. Arnaud & I. M. George, OGIP/92-007, "The OGIP spectral file format"; I. M. George et al.,
+CAL/GEN/92-002, "The calibration requirements for spectral analysis".
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from gammajax.errors import FileFormatError
+from gammajax.io.fits import column, column_index, find_hdu, number, open_fits, text
+
+
+@dataclasses.dataclass(frozen=True)
+class OgipSpectrum:
+    """One on/off spectrum: axes [TeV], counts, scales, effective area [cm2], kernel (energy_true, energy).
+
+    `counts_off` and `backscale_off` are None without a BKG file, `edisp` is None without an RMF file.
+    """
+
+    name: str
+    telescope: str
+    energy: np.ndarray
+    energy_true: np.ndarray
+    counts: np.ndarray
+    counts_off: np.ndarray | None
+    backscale: np.ndarray
+    backscale_off: np.ndarray | None
+    quality: np.ndarray
+    area: np.ndarray
+    edisp: np.ndarray | None
+    exposure: float
+    """Livetime [s]."""
+
+
+def pha_links(pha: Path) -> dict[str, Path]:
+    """The files that a PHA header names: keys "BACKFILE", "ANCRFILE", "RESPFILE", only those that are named."""
+    with open_fits(pha) as hdus:
+        header = find_hdu(hdus, pha, classes=["SPECTRUM"], names=["SPECTRUM"], columns=["CHANNEL", "COUNTS"]).header
+    return _links(pha, header)
+
+
+def _links(pha: Path, header: fits.Header) -> dict[str, Path]:
+    named = {key: text(header, key) for key in ("BACKFILE", "ANCRFILE", "RESPFILE")}
+    return {key: pha.parent / file for key, file in named.items() if file and file.upper() != "NONE"}
+
+
+def read_ogip(pha: str | Path) -> OgipSpectrum:
+    """Read a PHA file and the files that it names (`BACKFILE`, `ANCRFILE`, `RESPFILE`, relative to it).
+
+    Raises `MissingFile` or `FileFormatError`, naming file, HDU and column.
+    """
+    pha = Path(pha)
+    with open_fits(pha) as hdus:
+        on = _spectrum(hdus, pha)
+        energy = _ebounds(hdus, pha) if "EBOUNDS" in hdus else None
+    files = _links(pha, on.header)
+    if "ANCRFILE" not in files:
+        raise FileFormatError(f"{pha}[SPECTRUM] names no ANCRFILE: without an effective area nothing can be predicted")
+    energy_true, area = _read_arf(files["ANCRFILE"])
+    edisp = None
+    if "RESPFILE" in files:
+        edisp, energy = _read_rmf(files["RESPFILE"])
+        if len(edisp) != len(area):
+            raise FileFormatError(
+                f"{files['RESPFILE']}[MATRIX] has {len(edisp)} true-energy bins, {files['ANCRFILE']} has {len(area)}"
+            )
+    if energy is None:
+        raise FileFormatError(f"{pha} has no EBOUNDS and names no RESPFILE: its channels have no energies")
+    if len(energy) != len(on.counts) + 1:
+        raise FileFormatError(f"{pha}: {len(on.counts)} channels, but EBOUNDS of the response has {len(energy) - 1}")
+    off = None
+    if "BACKFILE" in files:
+        with open_fits(files["BACKFILE"]) as hdus:
+            off = _spectrum(hdus, files["BACKFILE"])
+        if len(off.counts) != len(on.counts):
+            raise FileFormatError(f"{files['BACKFILE']} has {len(off.counts)} channels, {pha} has {len(on.counts)}")
+    exposure = number(on.header, "EXPOSURE")
+    if not exposure > 0:
+        raise FileFormatError(f"{pha}[SPECTRUM]: EXPOSURE must be a positive number of seconds, got {exposure}")
+    return OgipSpectrum(
+        name=text(on.header, "OBS_ID", pha.stem),
+        telescope=text(on.header, "TELESCOP"),
+        energy=energy,
+        energy_true=energy_true,
+        counts=on.counts,
+        counts_off=None if off is None else off.counts,
+        backscale=on.backscale,
+        backscale_off=None if off is None else off.backscale,
+        quality=on.quality,
+        area=area,
+        edisp=edisp,
+        exposure=exposure,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spectrum:
+    header: fits.Header
+    counts: np.ndarray
+    backscale: np.ndarray
+    quality: np.ndarray
+
+
+def _spectrum(hdus: fits.HDUList, path: Path) -> _Spectrum:
+    hdu = find_hdu(hdus, path, classes=["SPECTRUM"], names=["SPECTRUM"], columns=["CHANNEL", "COUNTS"])
+    counts = column(hdu, path, "COUNTS", unit="", default="")
+    return _Spectrum(
+        hdu.header,
+        counts,
+        _per_channel(hdu, path, "BACKSCAL", 1.0, len(counts)),
+        _per_channel(hdu, path, "QUALITY", 0.0, len(counts)),
+    )
+
+
+def _per_channel(hdu: fits.BinTableHDU, path: Path, name: str, default: float, n: int) -> np.ndarray:
+    """A quantity that OGIP allows as a column or as a keyword."""
+    if column_index(hdu, name) is not None:
+        return column(hdu, path, name)
+    return np.full(n, number(hdu.header, name, default))
+
+
+def _ebounds(hdus: fits.HDUList, path: Path) -> np.ndarray:
+    hdu = find_hdu(hdus, path, names=["EBOUNDS"], columns=["E_MIN", "E_MAX"])
+    return _edges(
+        column(hdu, path, "E_MIN", unit="TeV", default="keV"), column(hdu, path, "E_MAX", unit="TeV", default="keV")
+    )
+
+
+def _edges(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return np.append(low, high[-1])
+
+
+def _read_arf(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with open_fits(path) as hdus:
+        hdu = find_hdu(hdus, path, classes=["SPECRESP"], names=["SPECRESP"], columns=["ENERG_LO", "SPECRESP"])
+        low, high = (column(hdu, path, name, unit="TeV", default="keV") for name in ("ENERG_LO", "ENERG_HI"))
+        return _edges(low, high), column(hdu, path, "SPECRESP", unit="cm2", default="cm2")
+
+
+def _read_rmf(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (energy_true, energy) and the energy edges [TeV]. Rows are never renormalised: they may be cut off."""
+    with open_fits(path) as hdus:
+        energy = _ebounds(hdus, path)
+        hdu = find_hdu(
+            hdus, path, classes=["RSP_MATRIX"], names=["MATRIX", "SPECRESP MATRIX"], columns=["F_CHAN", "MATRIX"]
+        )
+        position = column_index(hdu, "F_CHAN")
+        if position is None or column_index(hdu, "N_GRP") is None or column_index(hdu, "N_CHAN") is None:
+            raise FileFormatError(f"{path}[{hdu.name}] lacks one of the columns N_GRP, F_CHAN, N_CHAN")
+        first = int(number(hdu.header, f"TLMIN{position + 1}", 1))
+        kernel = np.zeros((len(hdu.data), len(energy) - 1))
+        for i, row in enumerate(hdu.data):
+            groups, values, start = int(row["N_GRP"]), np.asarray(row["MATRIX"], dtype=float), 0
+            pairs = zip(np.atleast_1d(row["F_CHAN"])[:groups], np.atleast_1d(row["N_CHAN"])[:groups], strict=True)
+            for f_chan, n_chan in pairs:
+                low = int(f_chan) - first
+                if low < 0 or low + n_chan > kernel.shape[1]:
+                    raise FileFormatError(
+                        f"{path}[{hdu.name}] row {i}: channels {f_chan}..{f_chan + n_chan - 1} lie outside EBOUNDS "
+                        f"({kernel.shape[1]} channels from {first})"
+                    )
+                kernel[i, low : low + n_chan] = values[start : start + n_chan]
+                start += int(n_chan)
+    return kernel, energy
+
+
+def write_ogip(spectrum: OgipSpectrum, pha: str | Path) -> list[Path]:
+    """Write PHA, BKG, ARF and RMF files next to each other as `<name>.fits`, `<name>_bkg.fits`, ... in keV and cm2.
+
+    Returns the paths written. The names are Gammapy's, so that its reader finds them.
+    """
+    pha = Path(pha)
+    pha.parent.mkdir(parents=True, exist_ok=True)
+    files = {
+        "ANCRFILE": pha.with_name(f"{pha.stem}_arf.fits"),
+        "RESPFILE": pha.with_name(f"{pha.stem}_rmf.fits"),
+        "BACKFILE": pha.with_name(f"{pha.stem}_bkg.fits"),
+    }
+    if spectrum.counts_off is None:
+        files.pop("BACKFILE")
+    hdus = {
+        pha: _pha_hdus(spectrum, spectrum.counts, spectrum.backscale, files, "TOTAL"),
+        files["ANCRFILE"]: [_arf_hdu(spectrum)],
+        files["RESPFILE"]: [_matrix_hdu(spectrum), _ebounds_hdu(spectrum)],
+    }
+    if spectrum.counts_off is not None and spectrum.backscale_off is not None:
+        hdus[files["BACKFILE"]] = _pha_hdus(spectrum, spectrum.counts_off, spectrum.backscale_off, files, "BKG")
+    for path, tables in hdus.items():
+        fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path, overwrite=True)
+    return list(hdus)
+
+
+_KEV_PER_TEV = 1e9
+
+
+def _table(name: str, columns: list[tuple[str, str, str | None, np.ndarray]], **header: object) -> fits.BinTableHDU:
+    cols = [fits.Column(name=n, format=f, unit=u, array=a) for n, f, u, a in columns]
+    hdu = fits.BinTableHDU.from_columns(cols, name=name)
+    hdu.header.update({"HDUCLASS": "OGIP", "TELESCOP": "unknown", "INSTRUME": "unknown", "FILTER": "None", **header})
+    return hdu
+
+
+def _pha_hdus(
+    spectrum: OgipSpectrum, counts: np.ndarray, backscale: np.ndarray, files: dict[str, Path], kind: str
+) -> list[fits.BinTableHDU]:
+    n = len(counts)
+    whole = np.all(counts == np.round(counts))
+    columns = [
+        ("CHANNEL", "J", None, np.arange(n)),
+        ("COUNTS", "J" if whole else "D", None, counts),
+        ("QUALITY", "I", None, spectrum.quality.astype(int)),
+        ("BACKSCAL", "D", None, backscale),
+        ("AREASCAL", "D", None, np.ones(n)),
+    ]
+    header = {
+        "HDUCLAS1": "SPECTRUM",
+        "HDUCLAS2": kind,
+        "HDUCLAS3": "COUNT",
+        "HDUCLAS4": "TYPE:1",
+        "HDUVERS": "1.2.1",
+        "CHANTYPE": "PHA",
+        "DETCHANS": n,
+        "POISSERR": True,
+        "CORRFILE": "",
+        "CORRSCAL": "",
+        "EXPOSURE": spectrum.exposure,
+        "OBS_ID": spectrum.name,
+        "TELESCOP": spectrum.telescope or "unknown",
+        **{key: path.name for key, path in files.items()},
+    }
+    return [_table("SPECTRUM", columns, **header), _ebounds_hdu(spectrum)]
+
+
+def _ebounds_hdu(spectrum: OgipSpectrum) -> fits.BinTableHDU:
+    energy = spectrum.energy * _KEV_PER_TEV
+    columns = [
+        ("CHANNEL", "J", None, np.arange(len(energy) - 1)),
+        ("E_MIN", "D", "keV", energy[:-1]),
+        ("E_MAX", "D", "keV", energy[1:]),
+    ]
+    header = {"HDUCLAS1": "RESPONSE", "HDUCLAS2": "EBOUNDS", "HDUVERS": "1.2.0"}
+    return _table("EBOUNDS", columns, **header, CHANTYPE="PHA", DETCHANS=len(energy) - 1)
+
+
+def _arf_hdu(spectrum: OgipSpectrum) -> fits.BinTableHDU:
+    energy = spectrum.energy_true * _KEV_PER_TEV
+    columns = [
+        ("ENERG_LO", "D", "keV", energy[:-1]),
+        ("ENERG_HI", "D", "keV", energy[1:]),
+        ("SPECRESP", "D", "cm2", spectrum.area),
+    ]
+    return _table("SPECRESP", columns, HDUCLAS1="RESPONSE", HDUCLAS2="SPECRESP", HDUVERS="1.1.0")
+
+
+def _matrix_hdu(spectrum: OgipSpectrum) -> fits.BinTableHDU:
+    """The kernel with one group per row, from its first to its last channel that is not zero."""
+    kernel = np.eye(len(spectrum.area)) if spectrum.edisp is None else spectrum.edisp
+    filled = [np.flatnonzero(row) for row in kernel]
+    first = np.array([f[0] if len(f) else 0 for f in filled])
+    size = np.array([f[-1] - f[0] + 1 if len(f) else 0 for f in filled])
+    values = np.empty(len(kernel), dtype=object)
+    values[:] = [row[f : f + s] for row, f, s in zip(kernel, first, size, strict=True)]
+    energy = spectrum.energy_true * _KEV_PER_TEV
+    columns = [
+        ("ENERG_LO", "D", "keV", energy[:-1]),
+        ("ENERG_HI", "D", "keV", energy[1:]),
+        ("N_GRP", "I", None, np.ones(len(kernel))),
+        ("F_CHAN", "I", None, first),
+        ("N_CHAN", "I", None, size),
+        ("MATRIX", "PD()", None, values),
+    ]
+    header = {"HDUCLAS1": "RESPONSE", "HDUCLAS2": "RSP_MATRIX", "HDUCLAS3": "REDIST", "HDUVERS": "1.3.0"}
+    shape = {"CHANTYPE": "PHA", "DETCHANS": kernel.shape[1], "NUMGRP": len(kernel), "NUMELT": int(size.sum())}
+    return _table("MATRIX", columns, **header, **shape, TLMIN4=0)

@@ -1,0 +1,62 @@
+"""YAML files: reading with errors that name the file, and Gammapy's list of datasets.
+
+Reading never executes code from a file (`yaml.safe_load`).
+"""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gammajax.errors import FileFormatError, MissingFile
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML file as a dictionary. Raises `MissingFile`, or `FileFormatError` with the line at fault."""
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"{path} does not exist")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise FileFormatError(f"{path} must hold keys and values at top level, got {type(content).__name__}")
+    return content
+
+
+def write_yaml(content: dict[str, Any], path: str | Path) -> Path:
+    """Write a dictionary as YAML; returns the path."""
+    path = Path(path)
+    path.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=False))
+    return path
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetEntry:
+    """One entry of a datasets YAML, its file name resolved."""
+
+    name: str
+    type: str
+    filename: Path
+
+
+def dataset_entries(path: str | Path) -> list[DatasetEntry]:
+    """The entries `{name, type, filename}` of a datasets YAML; environment variables in file names are expanded.
+
+    Raises `FileFormatError` for a missing key.
+    """
+    path = Path(path)
+    listed = read_yaml(path).get("datasets")
+    if not isinstance(listed, list) or not listed:
+        raise FileFormatError(f"{path} has no list 'datasets' with at least one entry")
+    entries = []
+    for i, entry in enumerate(listed):
+        missing = [key for key in ("name", "type", "filename") if key not in (entry if isinstance(entry, dict) else {})]
+        if missing:
+            raise FileFormatError(f"{path}: datasets entry {i} lacks {', '.join(missing)}")
+        file = Path(os.path.expandvars(str(entry["filename"])))
+        entries.append(DatasetEntry(str(entry["name"]), str(entry["type"]), path.parent / file))
+    return entries

@@ -1,0 +1,160 @@
+"""`Problem`: datasets, models, layout and priors as one pytree, and the likelihood as a function of it.
+
+Everything that optimisers, samplers and profiles need is `nll(problem, z)`.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Self
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from gammajax._typing import Array, Bool, Float, Scalar, Vector
+from gammajax.datasets.groups import CashGroup, Group, group
+from gammajax.datasets.spectrum import Spectrum
+from gammajax.errors import UnknownDataset, nearest
+from gammajax.likelihood import stats
+from gammajax.models.collection import Models
+from gammajax.models.sky import SkyModel
+from gammajax.params.layout import Layout
+from gammajax.params.priors import PriorGroup
+from gammajax.params.tree import fill, fill_weights, weight_leaves
+from gammajax.predict.spectrum import predicted_signal
+
+Bins = Float[Array, "dataset energy"]
+
+
+class Problem(eqx.Module):
+    """What is fitted, as one pytree of arrays; names and units stay outside.
+
+    >>> problem = Problem(datasets, models)                                             # doctest: +SKIP
+    >>> value, slope = jax.value_and_grad(nll, argnums=1)(problem, problem.start)       # doctest: +SKIP
+    """
+
+    groups: tuple[Group, ...]
+    acts: tuple[Bool[Array, "model dataset"], ...]
+    models: tuple[SkyModel, ...]
+    layout: Layout
+    priors: tuple[PriorGroup, ...]
+
+    def __init__(self, datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4):
+        """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""
+        names = [dataset.name for dataset in datasets]
+        seen = np.array([_seen(name, model, names) for name, model in models.filled.items()])
+        self.groups = group(datasets, nodes)
+        self.acts = tuple(jnp.asarray(seen.reshape(len(models), len(names))[:, g.index]) for g in self.groups)
+        self.models = models.tree
+        self.layout = models.layout
+        self.priors = models.priors
+
+    @property
+    def start(self) -> Vector:
+        """The start values as the vector `z` of free parameters."""
+        return self.layout.z
+
+    @property
+    def lower(self) -> Vector:
+        """Lower bounds of `z`."""
+        return self.layout.lower
+
+    @property
+    def upper(self) -> Vector:
+        """Upper bounds of `z`."""
+        return self.layout.upper
+
+    @property
+    def weights(self) -> list[Array]:
+        """Arrays of the network weights in the models."""
+        return weight_leaves(self.models)
+
+    def with_weights(self, weights: list[Array]) -> Self:
+        """The problem with other network weights."""
+        return self._replace(models=fill_weights(self.models, weights))
+
+    def with_layout(self, layout: Layout) -> Self:
+        """The problem with another layout (start values, bounds, what is held)."""
+        return self._replace(layout=layout)
+
+    def with_counts(self, counts: tuple[tuple[Bins, ...], ...]) -> Self:
+        """The problem with other counts: per group `(counts,)` or `(counts, counts_off)`."""
+        return self._replace(
+            groups=tuple(
+                eqx.tree_at(observed, g, new) for g, new in zip(self.groups, counts, strict=True)
+            )
+        )
+
+    def _replace(self, **fields) -> Self:
+        new = copy.copy(self)
+        for name, value in fields.items():
+            object.__setattr__(new, name, value)
+        return new
+
+
+def _seen(name: str, model: SkyModel, datasets: list[str]) -> list[bool]:
+    for wanted in model.datasets_names or ():
+        if wanted not in datasets:
+            close = nearest(wanted, datasets)
+            raise UnknownDataset(
+                f"{name} acts on {wanted!r}; datasets are {', '.join(map(repr, datasets))}"
+                + (f"; nearest: {close}" if close else "")
+            )
+    return [model.datasets_names is None or dataset in model.datasets_names for dataset in datasets]
+
+
+def observed(group: Group) -> tuple[Bins, ...]:
+    """The measured counts of a group: `(counts,)` or `(counts, counts_off)`."""
+    return (group.counts,) if isinstance(group, CashGroup) else (group.counts, group.counts_off)
+
+
+def signals(problem: Problem, values: Float[Array, "slot"]) -> tuple[Bins, ...]:
+    """Predicted signal counts per group at the parameter values."""
+    models = fill(problem.models, values)
+    return tuple(predicted_signal(models, acts, g) for g, acts in zip(problem.groups, problem.acts, strict=True))
+
+
+def group_stat(group: Group, signal: Bins) -> Bins:
+    """Statistic of each bin of a group; masked bins have 0."""
+    if isinstance(group, CashGroup):
+        each = stats.cash(group.counts, signal + group.background)
+    else:
+        each = stats.wstat(group.counts, group.counts_off, group.alpha, signal)
+    return jnp.where(group.mask, each, 0.0)
+
+
+def group_derivatives(group: Group, signal: Bins) -> tuple[Bins, Bins, Bins]:
+    """First derivative, second derivative, and expected second derivative of `group_stat` in the signal."""
+    if isinstance(group, CashGroup):
+        n, mu = group.counts, signal + group.background
+        each = stats.cash_slope(n, mu), stats.cash_curvature(n, mu), stats.cash_information(mu)
+    else:
+        x = group.counts, group.counts_off, group.alpha, signal
+        each = stats.wstat_slope(*x), stats.wstat_curvature(*x), stats.wstat_information(*x)
+    slope, curvature, information = (jnp.where(group.mask, y, 0.0) for y in each)
+    return slope, curvature, information
+
+
+def prior_stat(problem: Problem, values: Float[Array, "slot"]) -> Scalar:
+    """Minus twice the log density of all priors."""
+    return jnp.asarray(-2.0 * sum((jnp.sum(p.log_prob(values)) for p in problem.priors), jnp.zeros(())))
+
+
+def stat(problem: Problem, z: Vector) -> Scalar:
+    """Total statistic at `z`: minus twice the log likelihood (Cash, WStat) plus that of the priors."""
+    values = problem.layout.values(z)
+    terms = [jnp.sum(group_stat(g, s)) for g, s in zip(problem.groups, signals(problem, values), strict=True)]
+    return sum(terms, prior_stat(problem, values))
+
+
+def nll(problem: Problem, z: Vector) -> Scalar:
+    """Minus the log posterior density at `z`, up to a constant: half of `stat`."""
+    return 0.5 * stat(problem, z)
+
+
+def stat_per_dataset(problem: Problem, values: Float[Array, "slot"]) -> Float[Array, "dataset"]:
+    """Statistic of each dataset at the parameter values, in the order of the collection."""
+    out = jnp.zeros(sum(len(g.index) for g in problem.groups))
+    for g, signal in zip(problem.groups, signals(problem, values), strict=True):
+        out = out.at[g.index].set(jnp.sum(group_stat(g, signal), axis=1))
+    return out

@@ -1,0 +1,274 @@
+"""`Models`: the immutable container of named models and of all that was decided about their parameters."""
+
+import dataclasses
+import html
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+import jax.numpy as jnp
+import numpy as np
+from astropy.table import Table
+
+from gammajax.errors import ModelError, OutOfBounds, PriorError
+from gammajax.models.sky import SkyModel
+from gammajax.params import table as tables
+from gammajax.params.layout import Layout
+from gammajax.params.priors import Prior, PriorGroup
+from gammajax.params.table import Parameter
+from gammajax.params.tree import fill, slots
+from gammajax.units import to_value
+
+
+@dataclasses.dataclass(frozen=True)
+class Covariance:
+    """Covariance of parameters, in their canonical units: `matrix[i, j]` belongs to `paths[i]`, `paths[j]`."""
+
+    paths: tuple[str, ...]
+    matrix: np.ndarray
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """The matrix scaled to one on its diagonal."""
+        error = np.sqrt(np.diag(self.matrix))
+        return self.matrix / np.outer(error, error)
+
+
+class Models(Mapping[str, SkyModel]):
+    """Named models, and a table of value, bounds, prior, link and frozen flag for each parameter path.
+
+    Paths read `<model name>.spectral.<parameter>`. Every edit returns a new `Models`; patterns such as "cal_*.norm"
+    work wherever a path does. Unknown paths, wrong units and values out of bounds fail at the call.
+
+    >>> models = Models(crab=SkyModel(PowerLaw())).set("crab.spectral.index", 2.6).freeze("*.amplitude")
+    >>> models.value("crab.spectral.index")
+    2.6
+    """
+
+    def __init__(self, members: Mapping[str, Any] | None = None, /, **named: Any):
+        given = {**(members or {}), **named}
+        self._members = {name: _sky_model(name, model) for name, model in given.items()}
+        rows = [
+            Parameter.from_spec(path, spec, value)
+            for name, model in self._members.items()
+            for path, spec, value in ((f"{name}.{p}", s, v) for p, s, v in slots(model))
+        ]
+        self._rows = {row.path: row for row in rows}
+        self._covariance: Covariance | None = None
+        for row in rows:
+            row.check()
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> SkyModel:
+        """The model of this name, with its current parameter values."""
+        if name not in self._members:
+            raise ModelError(f"no model {name!r}; models are {', '.join(map(repr, self._members)) or 'none'}")
+        return self.filled[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @property
+    def filled(self) -> dict[str, SkyModel]:
+        """All models with their current parameter values, by name."""
+        values = jnp.asarray(np.array([tables.resolved(self._rows, path) for path in self._rows]))
+        tree = fill(tuple(self._members.values()), values)
+        return dict(zip(self._members, tree, strict=True))
+
+    @property
+    def rows(self) -> dict[str, Parameter]:
+        """The table, path to row, in slot order."""
+        return dict(self._rows)
+
+    @property
+    def free_paths(self) -> list[str]:
+        """Paths of the parameters that a fit moves, in order."""
+        return [path for path, row in self._rows.items() if row.free]
+
+    def value(self, path: str) -> float:
+        """Current value of one parameter in its canonical unit, following its link."""
+        return tables.resolved(self._rows, self._one(path))
+
+    def error(self, path: str) -> float:
+        """Standard error of one parameter, NaN if it was not fitted."""
+        row = self._rows[self._one(path)]
+        return abs(row.link.factor) * self._rows[row.link.source].error if row.link else row.error
+
+    def match(self, pattern: str) -> list[str]:
+        """Paths that match; raises `NoSuchParameter` with the nearest paths."""
+        return tables.match(self._rows, pattern)
+
+    @property
+    def covariance(self) -> Covariance | None:
+        """Covariance of the last fit; None before a fit and after an edit of a fitted value."""
+        return self._covariance
+
+    @property
+    def table(self) -> Table:
+        """The table as an astropy `Table`."""
+        return tables.as_table(self._rows)
+
+    def __repr__(self) -> str:
+        if not self._rows:
+            return "Models: none"
+        return "\n".join(self.table.pformat(max_lines=-1, max_width=-1))
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(', '.join(self._members))}</p>{self.table._repr_html_()}"
+
+    # -- editing ---------------------------------------------------------------------------------------------------
+
+    def set(self, pattern: str | Mapping[str, Any], value: Any = None) -> Self:
+        """Set a value (number, `Quantity`, text), or several from a mapping of paths to values."""
+        if isinstance(pattern, Mapping):
+            new = self
+            for path, x in pattern.items():
+                new = new.set(path, x)
+            return new
+
+        def change(row: Parameter) -> Parameter:
+            if row.link is not None:
+                raise OutOfBounds(f"{row.path} is linked to {row.link.source}: set that, or unlink it first")
+            number = float(to_value(value, row.unit, row.path))
+            return dataclasses.replace(row, value=number, error=np.nan)
+
+        return self._edit(pattern, change)
+
+    def freeze(self, *patterns: str) -> Self:
+        """Keep parameters fixed in fits."""
+        return self._each(patterns, lambda row: dataclasses.replace(row, frozen=True))
+
+    def free(self, *patterns: str) -> Self:
+        """Let fits move parameters."""
+        return self._each(patterns, lambda row: dataclasses.replace(row, frozen=False))
+
+    def bound(self, pattern: str, lower: Any = None, upper: Any = None) -> Self:
+        """Set bounds; a side left out is unbounded."""
+
+        def change(row: Parameter) -> Parameter:
+            low = -np.inf if lower is None else float(to_value(lower, row.unit, f"{row.path}: lower bound"))
+            high = np.inf if upper is None else float(to_value(upper, row.unit, f"{row.path}: upper bound"))
+            return dataclasses.replace(row, lower=low, upper=high)
+
+        return self._edit(pattern, change)
+
+    def prior(self, pattern: str, prior: Prior | None) -> Self:
+        """Place a prior on parameters, or remove it with None."""
+
+        def change(row: Parameter) -> Parameter:
+            if prior is not None and row.link is not None:
+                raise PriorError(f"{row.path} is linked to {row.link.source}: place the prior on that")
+            if prior is not None and not isinstance(prior, Prior):
+                raise PriorError(f"{row.path}: a prior is one of the classes Normal, Uniform, ..., got {prior!r}")
+            return dataclasses.replace(row, prior=None if prior is None else prior.in_unit(row.unit, row.path))
+
+        return self._edit(pattern, change)
+
+    def link(self, pattern: str, to: str, factor: float = 1.0, offset: Any = 0.0) -> Self:
+        """Tie parameters to the parameter `to`: `value = factor * value(to) + offset`."""
+        source = self._one(to)
+        rows = dict(self._rows)
+        for path in self.match(pattern):
+            if path != source or pattern == source:
+                rows[path] = tables.linked(rows, path, source, factor, offset)
+        return self._with(rows)
+
+    def unlink(self, *patterns: str) -> Self:
+        """Make linked parameters independent again, at their current values."""
+        value = {path: tables.resolved(self._rows, path) for path in self._rows}
+        return self._each(patterns, lambda row: dataclasses.replace(row, link=None, value=value[row.path]))
+
+    def add(self, members: Mapping[str, Any] | None = None, /, **named: Any) -> Self:
+        """Add models; raises `ModelError` if a name is taken."""
+        more = type(self)(members, **named)
+        for name in more:
+            if name in self._members:
+                raise ModelError(f"a model named {name!r} is there already: drop() it first")
+        return self._with({**self._rows, **more._rows}, {**self._members, **more._members})
+
+    def drop(self, *names: str) -> Self:
+        """Remove models; raises `ModelError` if one is unknown or another model is linked to it."""
+        for name in names:
+            self[name]
+        members = {k: v for k, v in self._members.items() if k not in names}
+        gone = {f"{name}.{path}" for name in names for path, _, _ in slots(self._members[name])}
+        rows = {path: row for path, row in self._rows.items() if path not in gone}
+        for row in rows.values():
+            if row.link is not None and row.link.source in gone:
+                raise ModelError(f"{row.path} is linked to {row.link.source}: unlink it before dropping that model")
+        return self._with(rows, members)
+
+    def fitted(self, values: Mapping[str, float], covariance: Covariance | None) -> Self:
+        """Values and errors as a fit found them."""
+        errors = {}
+        if covariance is not None:
+            errors = dict(zip(covariance.paths, np.sqrt(np.diag(covariance.matrix)), strict=True))
+        rows = dict(self._rows)
+        for path, value in values.items():
+            rows[path] = dataclasses.replace(rows[path], value=float(value), error=float(errors.get(path, np.nan)))
+        new = self._with(rows)
+        new._covariance = covariance
+        return new
+
+    def with_weights(self, tree: tuple[SkyModel, ...]) -> Self:
+        """The same table over models with other network weights."""
+        members = {
+            name: SkyModel(new.spectral, datasets_names=old.datasets_names)
+            for (name, old), new in zip(self._members.items(), tree, strict=True)
+        }
+        return self._with(self._rows, members)
+
+    # -- as arrays -------------------------------------------------------------------------------------------------
+
+    @property
+    def tree(self) -> tuple[SkyModel, ...]:
+        """The models for a compiled function: no names, nothing that differs between analyses of one kind."""
+        return tuple(SkyModel(model.spectral) for model in self._members.values())
+
+    @property
+    def layout(self) -> Layout:
+        """The table as arrays."""
+        return tables.layout(self._rows.values())
+
+    @property
+    def priors(self) -> tuple[PriorGroup, ...]:
+        """The priors as arrays, one group per family."""
+        return tables.prior_groups(self._rows.values())
+
+    # -- private ---------------------------------------------------------------------------------------------------
+
+    def _one(self, path: str) -> str:
+        found = self.match(path)
+        if len(found) > 1:
+            raise ModelError(f"{path!r} matches {len(found)} parameters, one is needed: {', '.join(found)}")
+        return found[0]
+
+    def _each(self, patterns: tuple[str, ...], change: Callable[[Parameter], Parameter]) -> Self:
+        new = self
+        for pattern in patterns:
+            new = new._edit(pattern, change)
+        return new
+
+    def _edit(self, pattern: str, change: Callable[[Parameter], Parameter]) -> Self:
+        rows = dict(self._rows)
+        for path in self.match(pattern):
+            rows[path] = change(rows[path])
+            rows[path].check()
+        return self._with(rows)
+
+    def _with(self, rows: dict[str, Parameter], members: dict[str, SkyModel] | None = None) -> Self:
+        new = object.__new__(type(self))
+        new._members = self._members if members is None else members
+        new._rows = rows
+        new._covariance = None
+        return new
+
+
+def _sky_model(name: str, model: Any) -> SkyModel:
+    if not isinstance(model, SkyModel):
+        hint = f": write {name}=SkyModel(spectral=...)" if name.isidentifier() else ""
+        raise ModelError(f"{name!r} must be a SkyModel, got {type(model).__name__}{hint}")
+    return model

@@ -1,0 +1,182 @@
+"""Many runs reduced to spectra: one task per run, on any executor, with failures named and set aside."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from gammajax._typing import Edges
+from gammajax.data import Observation
+from gammajax.datasets.spectrum import SpectrumDatasetOnOff
+from gammajax.errors import ConfigError, EmptyRun, GammajaxError
+from gammajax.geom.mask import ExclusionMask
+from gammajax.geom.regions import Circle, circle
+from gammajax.numeric.sphere import separation
+from gammajax.reduce.reflected import OffRegionFinder, ReflectedRegions
+from gammajax.reduce.safe_mask import SafeMask
+from gammajax.reduce.spectrum import spectrum_on_off
+from gammajax.reduce.stack import stack as stack_datasets
+from gammajax.units import to_value
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What came of a reduction: the `datasets` in the order of the runs, and why the other runs failed.
+
+    `failures` maps the observation id to a message.
+    """
+
+    datasets: list[SpectrumDatasetOnOff]
+    failures: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.datasets)
+
+    def __iter__(self) -> Iterator[SpectrumDatasetOnOff]:
+        return iter(self.datasets)
+
+    def __repr__(self) -> str:
+        head = f"Reduction: {len(self.datasets)} datasets, {len(self.failures)} failed runs"
+        width = max((len(d.name) for d in self.datasets), default=4)
+        lines = [f"  {'name':<{width}} {'on':>7} {'off':>7} {'excess':>9} {'livetime':>9}"] if self.datasets else []
+        lines += [f"  {_row(d, width)}" for d in self.datasets[:20]]
+        if len(self.datasets) > 20:
+            lines.append(f"  ... and {len(self.datasets) - 20} more")
+        lines += [f"  failed: {message}" for message in self.failures.values()]
+        return "\n".join([head, *lines])
+
+
+def _row(dataset: SpectrumDatasetOnOff, width: int) -> str:
+    on, off, excess = (float(np.sum(x)) for x in (dataset.counts, dataset.counts_off, dataset.excess))
+    return f"{dataset.name:<{width}} {on:7.0f} {off:7.0f} {excess:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
+
+
+def reduce_spectra(
+    observations: Iterable[Observation],
+    on_region: Any,
+    *,
+    energy: Any,
+    energy_true: Any,
+    exclusion_mask: ExclusionMask | None = None,
+    off_regions: OffRegionFinder = ReflectedRegions(),  # noqa: B008 - frozen
+    containment_correction: bool = False,
+    safe_mask: SafeMask | Sequence[str] = (),
+    use_region_center: bool = True,
+    stack: bool = False,
+    name: str = "",
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Reduction:
+    """On-off spectra of one region from many runs.
+
+    Parameters
+    ----------
+    observations
+        The runs; the failures of an `Observations` (runs that could not be read) are passed on.
+    on_region
+        `regions.CircleSkyRegion`, or a position (`SkyCoord`, `PointSkyRegion`) where the radius is that of the
+        response (RAD_MAX), or a `Circle`.
+    energy, energy_true
+        Bin edges, reconstructed and true [TeV], for example from `energy_edges`.
+    exclusion_mask
+        Sky that no off region may touch.
+    off_regions
+        Where the background is measured: `ReflectedRegions(...)` or `WobbleRegions(...)`.
+    containment_correction
+        Multiply the exposure by the part of the PSF inside the region (full-enclosure responses only).
+    safe_mask
+        `SafeMask(...)`, or names of its methods.
+    use_region_center
+        Responses at the centre of the region; False averages the effective area over it.
+    stack
+        Add all runs up to one dataset, called `name` (or "stacked").
+    name
+        Datasets are called `<name>-<obs_id>`, or `<obs_id>` without a name.
+    executor
+        Any `concurrent.futures.Executor`; runs are reduced in this process if None.
+    progress
+        Show a progress bar where the output is a terminal.
+
+    A run that fails with a `GammajaxError` (no events, no off region, contradicting response) is named in
+    `failures`; the others go on. Raises `EmptyRun` if a stack was asked for and no run is left.
+
+    >>> reduction = reduce_spectra(observations, region, energy=edges, energy_true=edges)  # doctest: +SKIP
+    """
+    task = partial(
+        _reduce_one,
+        on=circle(on_region),
+        energy=_checked_edges(energy, "energy"),
+        energy_true=_checked_edges(energy_true, "energy_true"),
+        off_regions=off_regions,
+        exclusion_mask=exclusion_mask,
+        containment_correction=containment_correction,
+        safe_mask=safe_mask if isinstance(safe_mask, SafeMask) else SafeMask(*safe_mask),
+        use_region_center=use_region_center,
+        prefix=f"{name}-" if name else "",
+    )
+    runs = list(observations)
+    failures = dict(getattr(observations, "failures", {}))
+    datasets = []
+    results = map(task, runs) if executor is None else executor.map(task, runs)
+    for run, result in zip(runs, _shown(results, len(runs), progress), strict=True):
+        if isinstance(result, str):
+            failures[run.obs_id] = result
+        else:
+            datasets.append(result)
+    if stack:
+        if not datasets:
+            reasons = "; ".join(failures.values()) or "there were no runs"
+            raise EmptyRun(f"no run is left to stack: {reasons}")
+        datasets = [stack_datasets(datasets, name or "stacked")]
+    return Reduction(datasets, failures)
+
+
+def _reduce_one(
+    observation: Observation,
+    *,
+    on: Circle,
+    energy: Edges,
+    energy_true: Edges,
+    off_regions: OffRegionFinder,
+    exclusion_mask: ExclusionMask | None,
+    containment_correction: bool,
+    safe_mask: SafeMask,
+    use_region_center: bool,
+    prefix: str,
+) -> SpectrumDatasetOnOff | str:
+    """The dataset of one run, or why there is none: text, so that it crosses the border of a process."""
+    try:
+        dataset = spectrum_on_off(
+            observation,
+            on,
+            energy=energy,
+            energy_true=energy_true,
+            off_regions=off_regions,
+            exclusion_mask=exclusion_mask,
+            containment_correction=containment_correction,
+            use_region_center=use_region_center,
+            name=f"{prefix}{observation.obs_id}",
+        )
+    except GammajaxError as error:
+        return f"run {observation.obs_id}: {error}"
+    offset = float(separation(*observation.pointing, on.ra, on.dec))
+    return safe_mask.apply(dataset, observation, offset)
+
+
+def _checked_edges(edges: Any, what: str) -> Edges:
+    values = np.asarray(to_value(edges, "TeV", what), dtype=float)
+    if values.ndim != 1 or values.size < 2 or not np.all(np.diff(values) > 0) or not values[0] > 0:
+        raise ConfigError(f"{what} needs at least two increasing positive bin edges [TeV]")
+    return values
+
+
+def _shown(results: Iterable, total: int, progress: bool) -> Iterable:
+    console = Console(stderr=True)
+    if not progress or not console.is_terminal:
+        return results
+    return track(results, "Reducing runs", total=total, console=console)
