@@ -51,7 +51,7 @@ class Events:
         return replace(self, **{name: getattr(self, name)[mask] for name in columns})
 
     def select_energy(self, energy_min: Any, energy_max: Any) -> "Events":
-        """Events with energy_min <= energy < energy_max; quantities, text such as '1 TeV', or numbers in TeV."""
+        """Events with energy_min <= energy < energy_max: quantities, text such as '1 TeV', numbers in TeV."""
         low, high = to_value(energy_min, "TeV", "energy_min"), to_value(energy_max, "TeV", "energy_max")
         return self.select((self.energy >= low) & (self.energy < high))
 

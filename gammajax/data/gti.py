@@ -22,7 +22,7 @@ class GTI:
 
     @property
     def time_sum(self) -> float:
-        """On-time [s]: plain sum of the lengths (overlapping rows count twice, as in the ONTIME of the files)."""
+        """On-time [s]: the plain sum of the lengths (overlapping rows count twice, as in ONTIME)."""
         return float(np.sum(self.stop - self.start))
 
     @property

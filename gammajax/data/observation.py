@@ -163,8 +163,8 @@ class Observation:
         _, _, radius = self._response("aeff")
         if not np.isfinite(radius):
             raise FileFormatError(
-                f"run {self.obs_id}: the effective area in {self._place('aeff').path} is POINT-LIKE, but there is "
-                "neither a RAD_MAX keyword in its header nor a RAD_MAX_2D HDU; add one of them to the file"
+                f"run {self.obs_id}: the effective area in {self._place('aeff').path} is POINT-LIKE, but there "
+                "is neither a RAD_MAX keyword in its header nor a RAD_MAX_2D HDU; add one of them to the file"
             )
         return RadMax.fixed(radius)
 
@@ -217,7 +217,7 @@ class Observation:
 
 
 def _read_run(obs_id: int, locations: Mapping[str, HDULocation]) -> tuple[RunInfo, Events, GTI]:
-    """EVENTS and GTI; one opening where both are in one file, a GTI that no index lists is looked for there."""
+    """EVENTS and GTI, with one opening if they share a file; a GTI that no index lists is sought there."""
     if "events" not in locations:
         raise FileFormatError(f"run {obs_id} has no events; it has {', '.join(locations) or 'nothing'}")
     place, gti_place = locations["events"], locations.get("gti")
@@ -247,7 +247,7 @@ def _version(path: Path) -> tuple[int, int]:
 def _read_responses(
     path: Path, wanted: tuple[tuple[str, str, str], ...], version: tuple[int, int]
 ) -> dict[str, Any]:
-    """Responses of one file, kept for the runs that share it: type -> (response, is_pointlike, RAD_MAX keyword).
+    """Responses of one file, for all runs that share it: type -> (response, is_pointlike, RAD_MAX keyword).
 
     A response that cannot be read is kept as its error, so that the others of the file are of use.
     """

@@ -123,7 +123,7 @@ class DataStore:
         return Table(self._columns)
 
     def observation(self, obs_id: int) -> Observation:
-        """One run. Raises `NoSuchObservation` for a run that is not listed, `MissingFile` if a file is absent."""
+        """One run. Raises `NoSuchObservation` if it is not listed, `MissingFile` if a file is absent."""
         places = self._listed(obs_id)
         for place in places.values():
             if place.type in USED and not place.path.is_file():
@@ -147,7 +147,10 @@ class DataStore:
                     raise
                 failures[int(obs_id)] = str(error)
         if failures:
-            log.warning("%d of %d runs are left out: %s", len(failures), len(failures) + len(found), failures)
+            asked, first = len(failures) + len(found), next(iter(failures.values()))
+            log.warning(
+                "%d of %d runs are left out, see .failures; the first: %s", len(failures), asked, first
+            )
         return Observations(found, failures)
 
     def select(
@@ -213,7 +216,7 @@ class DataStore:
         return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
 
     def _from_runs(self, attribute: str, absent: Any) -> list[Any]:
-        """What the index does not hold, from the files; `absent`, and a line in the log, for unreadable runs."""
+        """What the index lacks, read from the runs; `absent` (and a line in the log) for unreadable runs."""
         found = []
         for obs_id in self.obs_ids:
             try:

@@ -4,6 +4,7 @@ Times are counted in elapsed SI seconds since a reference epoch in the file's ow
 they stay float64 seconds here, and become `astropy.time.Time` only where a person asks.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from astropy.io import fits
 from astropy.time import Time, TimeDelta
 
 from gammajax.errors import FileFormatError, MissingFile
-from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, table_hdus, text
+from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, tables, text
 from gammajax.numeric.sphere import wrap
 
 
@@ -42,7 +43,7 @@ class TimeReference:
 
 @dataclass(frozen=True)
 class EventTable:
-    """Columns of EVENTS: time [s since the reference], ra, dec [deg, ra in 0..360], energy [TeV], event_id."""
+    """Columns of EVENTS: time [s after the reference], ra in [0, 360), dec [deg], energy [TeV], event_id."""
 
     time: np.ndarray
     ra: np.ndarray
@@ -194,7 +195,13 @@ def read_hdu_index(path: str | Path) -> list[HDULocation]:
         names = ("HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME")
         found = [_strings(table, path, name) for name in names]
         return [
-            HDULocation(int(obs_id), kind.lower(), hdu_class.lower(), base / folder / file, hdu)
+            HDULocation(
+                int(obs_id),
+                kind.lower(),
+                hdu_class.lower(),
+                Path(os.path.normpath(base / folder / file)),
+                hdu,
+            )
             for obs_id, kind, hdu_class, folder, file, hdu in zip(_obs_ids(table, path), *found, strict=True)
         ]
 
@@ -214,7 +221,7 @@ def scan_file(path: str | Path, obs_id: int | None = None) -> tuple[RunInfo | No
             if obs_id < 0:
                 raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header")
         found = []
-        for hdu in table_hdus(hdus):
+        for hdu in tables(hdus):
             first, _, _, fourth = hdu_classes(hdu)
             # 'psf_table' is of the type 'psf'; EVENTS and GTI have one class, or only a name
             kind = (fourth or first or hdu.name.strip()).lower()
@@ -242,9 +249,9 @@ def index_paths(folder: str | Path) -> tuple[Path, Path]:
 
 def _index_hdu(hdus: fits.HDUList, path: Path, name: str) -> fits.BinTableHDU:
     """The index table: by name, or the only one there is (some files call both tables OBS_INDEX)."""
-    tables = table_hdus(hdus)
-    if len(tables) == 1:
-        return tables[0]
+    found = list(tables(hdus))
+    if len(found) == 1:
+        return found[0]
     return find_hdu(hdus, path, names=[name], columns=["OBS_ID"])
 
 

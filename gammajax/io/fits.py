@@ -4,7 +4,10 @@ Everything comes back as native-endian numpy. The rules for finding an HDU (by t
 by HDUCLAS keywords, then EXTNAME, then columns) and the unit spellings are those met in real GADF files.
 """
 
+import gzip
+import io
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -33,19 +36,28 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
         # odd cards (duplicate keywords, undefined values) are common and harmless in DL3 headers
         warnings.simplefilter("ignore", VerifyWarning)
         try:
-            with fits.open(path, memmap=False) as hdus:
+            with fits.open(_content(path), memmap=False) as hdus:
                 yield hdus
         except GammajaxError:
             raise
-        except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+        except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, zlib.error) as error:
             raise FileFormatError(
                 f"{path} cannot be read as FITS: {type(error).__name__}: {error}"
             ) from error
 
 
-def table_hdus(hdus: fits.HDUList) -> list[fits.BinTableHDU]:
-    """The binary tables of a file, in order."""
-    return [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+def _content(path: Path) -> Path | io.BytesIO:
+    """The file, or what is in it where it is compressed: seeking in a gzip stream decompresses anew."""
+    with path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            return path
+        stream.seek(0)
+        return io.BytesIO(gzip.decompress(stream.read()))
+
+
+def tables(hdus: fits.HDUList) -> Iterator[fits.BinTableHDU]:
+    """The binary tables of a file, in order; headers are parsed one by one, as far as the loop goes."""
+    return (hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU))
 
 
 def hdu_classes(hdu: fits.BinTableHDU) -> tuple[str, ...]:
@@ -74,34 +86,33 @@ def find_hdu(
     names: Iterable[str] = (),
     columns: Sequence[str] = (),
 ) -> fits.BinTableHDU:
-    """The table called `name` (case does not matter); else the first with an HDUCLAS in `classes`; else with an
+    """The table called `name` (in any case); else the first with an HDUCLAS in `classes`; else with an
     EXTNAME in `names`; else one that has all `columns`.
 
-    With a `name` from an index table only that one is accepted. Raises `FileFormatError` naming what the file
+    A `name` (from an index table) admits no other. Raises `FileFormatError` naming what the file
     has.
     """
-    tables = table_hdus(hdus)
     if name:
-        for hdu in tables:
+        for hdu in tables(hdus):
             if hdu.name.strip().upper() == name.strip().upper():
                 return hdu
     else:
         wanted, spelled = {c.upper() for c in classes}, {n.upper() for n in names}
-        for hdu in tables:
+        for hdu in tables(hdus):
             if wanted & set(hdu_classes(hdu)):
                 return hdu
-        for hdu in tables:
+        for hdu in tables(hdus):
             if hdu.name.strip().upper() in spelled:
                 return hdu
-        for hdu in tables:
+        for hdu in tables(hdus):
             if columns and all(column_index(hdu, c) is not None for c in columns):
                 return hdu
-    have = ", ".join(repr(hdu.name) for hdu in tables) or "no tables at all"
+    have = ", ".join(repr(hdu.name) for hdu in tables(hdus)) or "no tables at all"
     raise FileFormatError(f"{path} has no HDU {name or ' / '.join(classes)!r}; it has {have}")
 
 
 def column_index(hdu: fits.BinTableHDU, *names: str) -> int | None:
-    """Position of the first of `names` that is a column: exact spelling first, then in any case; else None."""
+    """Position of the first of `names` that is a column: exact spelling, then in any case; else None."""
     have = hdu.columns.names
     for name in names:
         if name in have:

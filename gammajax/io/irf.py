@@ -1,4 +1,4 @@
-"""Instrument responses of GADF DL3 files (AEFF_2D, EDISP_2D, PSF_TABLE, PSF_3GAUSS, RAD_MAX_2D) as plain numpy.
+"""Responses of GADF DL3 files (AEFF_2D, EDISP_2D, PSF_TABLE, PSF_3GAUSS, RAD_MAX_2D) as plain numpy.
 
 Every response is one `Response`: named axes, value tables in the axis order `energy, offset, migra | rad`,
 the few keywords that matter. Conventions: GADF v0.2/v0.3 "IRFs"; where files deviate, as Gammapy 2.1 reads
@@ -37,7 +37,7 @@ class GridAxis:
 
     @classmethod
     def from_points(cls, points: np.ndarray, log: bool = False) -> "GridAxis":
-        """Nodes: edges lie half-way, and as far outside the first and last node; one node alone spans everything.
+        """Nodes: edges lie half-way, and as far outside the outermost; one node alone spans everything.
 
         >>> GridAxis.from_points(np.array([0.0, 0.5, 1.0])).edges.tolist()
         [-0.25, 0.25, 0.75, 1.25]
@@ -67,7 +67,7 @@ class Response:
 
 @dataclass(frozen=True)
 class _Format:
-    """What the format prescribes: axes as stored in numpy (slowest first), value columns (unit, default unit)."""
+    """What the format prescribes: axes as stored in numpy (slowest first), value columns (unit, default)."""
 
     axes: tuple[str, ...]
     values: Mapping[str, tuple[str, str]]

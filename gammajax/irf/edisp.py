@@ -51,10 +51,10 @@ class EnergyDispersion(eqx.Module):
         )
 
     def kernel(self, energy_true_edges: Any, energy_edges: Any, offset: Any) -> Kernel:
-        """Probability of each reconstructed-energy bin for a photon of each true-energy bin, at one offset [deg].
+        """Probability of each reconstructed-energy bin for a photon of each true-energy bin at one offset.
 
         R(I, J) = C(E'_{J+1} / E_I | E_I) - C(E'_J / E_I | E_I), with C the cumulative of dP/dmu and E_I the
-        geometric centre of the true bin; shape (energy_true, energy), rows sum to at most 1. Edges in TeV.
+        geometric centre of the true bin; shape (energy_true, energy), rows sum to at most 1. Edges in TeV, offset in deg.
         The numbers are those of Gammapy 2.1 (`EnergyDispersion2D.to_edisp_kernel`, also
         `SpectrumDatasetMaker` at region centre).
         """

@@ -27,7 +27,7 @@ class PSFTable(eqx.Module):
 
     @classmethod
     def from_response(cls, response: Response) -> "PSFTable":
-        """From a PSF_TABLE as read by `gammajax.io.irf.read_response`; bins have the area pi (r2^2 - r1^2)."""
+        """From a PSF_TABLE of `gammajax.io.irf.read_response`; bins have the area pi (r2^2 - r1^2)."""
         rad = response.axes["rad"]
         # a node-type axis has an outer edge half a bin below its first node
         edges = np.maximum(rad.edges, 0.0)
@@ -76,7 +76,7 @@ def _table_containment(psf: PSFTable, rad: Array, energy: Array, offset: Array, 
 
 
 class PSF3Gauss(eqx.Module):
-    """Mixture of three Gaussians, dP/dOmega ~ sum_i A_i exp(-r^2 / (2 s_i^2)) with A_1 = 1, from GADF PSF_3GAUSS.
+    """Three Gaussians, dP/dOmega ~ sum_i A_i exp(-r^2 / (2 s_i^2)) with A_1 = 1, from GADF PSF_3GAUSS.
 
     Widths [deg] and amplitudes are interpolated linearly in (ln E, offset) and the mixture is normalised to
     1, so that SCALE, which is not the peak in real files, is not needed. `filled` is 0 at grid points without

@@ -58,7 +58,8 @@ def multilinear(
     together and the result has their shape followed by `rest`. The points must be finite and increase.
 
     >>> axis = jnp.array([0.0, 1.0])
-    >>> float(multilinear([axis, axis], jnp.array([[0.0, 1.0], [2.0, 3.0]]), [jnp.array(0.5), jnp.array(0.5)]))
+    >>> table, half = jnp.array([[0.0, 1.0], [2.0, 3.0]]), jnp.array(0.5)
+    >>> float(multilinear([axis, axis], table, [half, half]))
     1.5
     """
     coords = jnp.broadcast_arrays(*[jnp.asarray(x) for x in coords])
