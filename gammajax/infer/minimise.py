@@ -1,0 +1,254 @@
+r"""Levenberg-Marquardt minimisation of the deviance by Fisher scoring, inside a box.
+
+With the predicted signal s(z), its Jacobian J (forward mode), and first derivative w1 and expected second derivative w2
+of each bin's statistic, the gradient is `J^T w1` and the Hessian is replaced by the Fisher matrix `J^T diag(w2) J`,
+which is never indefinite. Steps solve `(F + damping diag F) step = -gradient` on the parameters that are not held or
+pressed against a bound. The result does not depend on the units or pivot energies of the parameters.
+
+Everything is one pure function of arrays: profile points, toys and starting points are lanes of one `vmap`.
+
+References: K. Levenberg, Q. Appl. Math. 2, 164 (1944); D. Marquardt, SIAM J. Appl. Math. 11, 431 (1963);
+J. J. More, Lecture Notes in Mathematics 630, 105 (1978).
+"""
+
+import enum
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
+from gammajax.likelihood.problem import Problem, group_derivatives, group_stat, prior_stat, signals
+
+Matrix = Float[Array, "free free"]
+
+TOLERANCE = 1e-7
+MAX_STEPS = 200
+_MAX_DAMPING = 1e12
+
+
+class Status(enum.IntEnum):
+    """How a minimisation ended."""
+
+    CONVERGED = 0
+    MAX_STEPS = 1
+    STALLED = 2
+    NOT_FINITE = 3
+
+    @property
+    def message(self) -> str:
+        """One sentence that says what happened and what to do."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.CONVERGED: "Converged: the statistic can fall by no more than the tolerance.",
+    Status.MAX_STEPS: (
+        "Stopped after the largest number of steps: raise max_steps, start nearer to the solution, "
+        "or freeze parameters that the data do not constrain."
+    ),
+    Status.STALLED: (
+        "Stopped because no step lowers the statistic although the gradient is not zero: check that the model is "
+        "smooth in its parameters, set bounds, or start elsewhere."
+    ),
+    Status.NOT_FINITE: (
+        "The statistic is not finite at the start: look at the start values, at priors that exclude them, "
+        "and at the responses of the datasets."
+    ),
+}
+
+
+class Expansion(NamedTuple):
+    """The statistic at a point, its gradient, and an approximation of its Hessian."""
+
+    stat: Scalar
+    gradient: Vector
+    hessian: Matrix
+
+
+class Minimum(NamedTuple):
+    """Where a minimisation ended."""
+
+    z: Vector
+    stat: Scalar
+    decrease: Scalar
+    """Predicted further decrease of the statistic."""
+    steps: Int[Array, ""]
+    status: Int[Array, ""]
+
+
+def expand(problem: Problem, z: Vector) -> Expansion:
+    """Statistic, gradient and Fisher matrix at `z` from one forward-mode pass."""
+
+    def predict(z):
+        values = problem.layout.values(z)
+        out = signals(problem, values)
+        return out, (out, values)
+
+    basis = jnp.eye(z.size, dtype=z.dtype)
+    jacobian, (signal, values) = _jacfwd(predict, z, basis)
+    total, gradient, fisher = _prior_terms(problem, z, values)
+    for group, s, j in zip(problem.groups, signal, jacobian, strict=True):
+        slope, _, information = group_derivatives(group, s)
+        total += jnp.sum(group_stat(group, s))
+        gradient += jnp.einsum("zde,de->z", j, slope)
+        fisher += jnp.einsum("yde,zde->yz", j, j * information)
+    return Expansion(total, gradient, fisher)
+
+
+def _jacfwd(function, z, basis):
+    """Jacobian with the free parameter as leading axis, together with the function's auxiliary output."""
+
+    def push(tangent):
+        return jax.jvp(lambda x: function(x), (z,), (tangent,), has_aux=True)
+
+    _, jacobian, aux = jax.vmap(push, out_axes=(None, 0, None))(basis)
+    return jacobian, aux
+
+
+def _prior_terms(problem: Problem, z: Vector, values: Array) -> tuple[Scalar, Vector, Matrix]:
+    """Statistic of the priors, gradient, and the positive part of each prior's curvature."""
+    n = z.size
+    total, gradient, fisher = prior_stat(problem, values), jnp.zeros(n), jnp.zeros((n, n))
+    layout = problem.layout
+    moves = jnp.where(layout.held, 0.0, layout.slope(z))
+    for prior in problem.priors:
+
+        def one(family, x):
+            return -2.0 * family.log_prob(x)
+
+        x = values[prior.slots]
+        first = jax.vmap(jax.grad(one, argnums=1))(prior.family, x)
+        second = jax.vmap(jax.grad(jax.grad(one, argnums=1), argnums=1))(prior.family, x)
+        # slot -> free parameter: priors sit on unlinked slots, so each touches one free parameter or none.
+        touches = (layout.free[None, :] == prior.slots[:, None]) * moves
+        gradient += first @ touches
+        fisher += touches.T @ (jnp.maximum(second, 0.0)[:, None] * touches)
+    return total, gradient, fisher
+
+
+class _State(NamedTuple):
+    z: Vector
+    at: Expansion
+    damping: Scalar
+    decrease: Scalar
+    steps: Int[Array, ""]
+    status: Int[Array, ""]
+
+
+_RUNNING = -1
+
+
+def minimise(
+    problem: Problem,
+    start: Vector,
+    held: Bool[Array, "free"] | None = None,
+    *,
+    tolerance: float | Scalar = TOLERANCE,
+    max_steps: int | Scalar = MAX_STEPS,
+) -> Minimum:
+    """Minimise the statistic from `start`; parameters in `held` stay where they start.
+
+    Ends when the quadratic model predicts a further decrease of the statistic below `tolerance`, which places each
+    parameter within `sqrt(tolerance)` standard errors of the minimum.
+    """
+    layout = problem.layout
+    held = layout.held if held is None else held | layout.held
+    start = jnp.where(held, start, jnp.clip(start, layout.lower, layout.upper))
+    at = expand(problem, start)
+    finite = jnp.isfinite(at.stat) & jnp.all(jnp.isfinite(at.gradient)) & jnp.all(jnp.isfinite(at.hessian))
+    begin = _State(
+        start,
+        at,
+        damping=jnp.asarray(1e-3, start.dtype),
+        decrease=jnp.asarray(jnp.inf, start.dtype),
+        steps=jnp.zeros((), jnp.int32),
+        status=jnp.where(finite, _RUNNING, Status.NOT_FINITE).astype(jnp.int32),
+    )
+
+    def step(state: _State) -> _State:
+        return _step(problem, held, tolerance, max_steps, state)
+
+    end = lax.while_loop(lambda state: state.status == _RUNNING, step, begin)
+    return Minimum(end.z, end.at.stat, end.decrease, end.steps, end.status)
+
+
+def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) -> _State:
+    layout = problem.layout
+    z, at = state.z, state.at
+    pressed = ((z <= layout.lower) & (at.gradient > 0)) | ((z >= layout.upper) & (at.gradient < 0))
+    fixed = held | pressed
+    newton = solve(at, fixed, 0.0)
+    decrease = -0.5 * at.gradient @ newton
+    done = decrease < tolerance
+
+    trial = jnp.clip(z + solve(at, fixed, state.damping), layout.lower, layout.upper)
+    trial = jnp.where(done | held, z, trial)
+    moved = trial - z
+    new = expand(problem, trial)
+    finite = jnp.isfinite(new.stat) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.hessian))
+    gain = jnp.where(finite, at.stat - new.stat, -jnp.inf)
+    expected = -(at.gradient @ moved + 0.5 * moved @ at.hessian @ moved)
+    better = (gain > 0) & ~done
+    ratio = gain / jnp.where(expected > 0, expected, 1.0)
+    damping = jnp.where(
+        better,
+        jnp.where(ratio > 0.75, state.damping * 0.1, jnp.where(ratio < 0.25, state.damping * 3.0, state.damping)),
+        jnp.maximum(state.damping * 10.0, 1e-3),
+    )
+    damping = jnp.where(damping < 1e-6, 0.0, damping)
+    # At the limit of the arithmetic no step can be seen to improve: that is convergence, not a failure.
+    limit = decrease < 1e-9 * (1.0 + jnp.abs(at.stat))
+    stuck = ~better & (damping > _MAX_DAMPING)
+    status = jnp.where(done | (stuck & limit), Status.CONVERGED, jnp.where(stuck, Status.STALLED, _RUNNING))
+    steps = state.steps + jnp.where(done, 0, 1)
+    status = jnp.where((status == _RUNNING) & (steps >= max_steps), Status.MAX_STEPS, status)
+    z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (z, at))
+    return _State(z, at, damping, decrease, steps, status.astype(jnp.int32))
+
+
+def solve(at: Expansion, fixed: Bool[Array, "free"], damping: float | Scalar) -> Vector:
+    """The step `-(H + damping diag H)^-1 gradient`, zero where `fixed`; parameters without influence stay put."""
+    hessian, gradient = mask_out(at.hessian, fixed), jnp.where(fixed, 0.0, at.gradient)
+    diagonal = jnp.diag(hessian)
+    inert = diagonal <= 0
+    size = jnp.sqrt(jnp.where(inert, 1.0, diagonal))
+    scaled = hessian / size[:, None] / size[None, :]
+    n = gradient.size
+    # The least damping keeps exactly degenerate directions solvable.
+    matrix = scaled + jnp.diag(jnp.where(inert, 1.0, damping + 8 * n * jnp.finfo(gradient.dtype).eps))
+    factor = jax.scipy.linalg.cho_factor(matrix)
+    step = -jax.scipy.linalg.cho_solve(factor, gradient / size) / size
+    return jnp.where(inert | fixed, 0.0, step)
+
+
+def mask_out(matrix: Matrix, fixed: Bool[Array, "free"]) -> Matrix:
+    """The matrix with the rows and columns of `fixed` parameters replaced by those of the unit matrix."""
+    return jnp.where(fixed[:, None] | fixed[None, :], jnp.diag(fixed.astype(matrix.dtype)), matrix)
+
+
+def exact_hessian(problem: Problem, z: Vector) -> Matrix:
+    r"""Exact Hessian of the statistic at `z`.
+
+    `H = J^T diag(w2) J + sum_i w1_i d2 s_i` with the observed second derivative w2 of each bin; the second term is the
+    Hessian of a linear functional of the predicted counts, which is much smaller to compile than that of the
+    statistic.
+    """
+
+    def predict(z):
+        out = signals(problem, problem.layout.values(z))
+        return out, out
+
+    jacobian, signal = _jacfwd(predict, z, jnp.eye(z.size, dtype=z.dtype))
+    derivatives = [group_derivatives(g, s) for g, s in zip(problem.groups, signal, strict=True)]
+
+    def functional(z):
+        out = signals(problem, problem.layout.values(z))
+        linear = sum(jnp.sum(s * slope) for s, (slope, _, _) in zip(out, derivatives, strict=True))
+        return linear + prior_stat(problem, problem.layout.values(z))
+
+    total = jax.jacfwd(jax.jacfwd(functional))(z)
+    for j, (_, curvature, _) in zip(jacobian, derivatives, strict=True):
+        total += jnp.einsum("yde,zde->yz", j, j * curvature)
+    return total
