@@ -9,17 +9,23 @@ from gammajax.errors import ConfigError
 from gammajax.units import to_value
 
 
-def energy_edges(energy_min: Any, energy_max: Any, *, per_decade: int | None = None, bins: int | None = None) -> Edges:
+def energy_edges(
+    energy_min: Any, energy_max: Any, *, per_decade: int | None = None, bins: int | None = None
+) -> Edges:
     """Logarithmic bin edges [TeV] from `energy_min` to `energy_max`, both met exactly.
 
     Say either the number of `bins`, or how many bins `per_decade` there are at least (the number of bins is
     rounded up). Limits are quantities, text with a unit, or bare numbers in TeV. Returns shape (bins + 1,).
-    Raises `ConfigError` for limits or numbers that make no axis, `UnitMismatch` for limits that are no energies.
+    Raises `ConfigError` for limits or numbers that make no axis, `UnitMismatch` for limits that are no
+    energies.
 
     >>> energy_edges("10 GeV", "100 TeV", per_decade=20).shape
     (81,)
     """
-    low, high = float(to_value(energy_min, "TeV", "energy_min")), float(to_value(energy_max, "TeV", "energy_max"))
+    low, high = (
+        float(to_value(energy_min, "TeV", "energy_min")),
+        float(to_value(energy_max, "TeV", "energy_max")),
+    )
     if not 0 < low < high < np.inf:
         raise ConfigError(f"an energy axis needs 0 < energy_min < energy_max, got {low:g} and {high:g} TeV")
     if (bins is None) == (per_decade is None):

@@ -35,8 +35,7 @@ class ImageMask:
     def excluded(self, ra: Float[np.ndarray, "n"], dec: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
         """True where the pixel that holds (ra, dec) [deg] is 0.
 
-        >>> import numpy as np; from astropy.wcs import WCS
-        >>> wcs = WCS({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 1.5, "CRPIX2": 1.0, "CDELT1": -1, "CDELT2": 1})
+        >>> wcs = WCS({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 1.5, "CRPIX2": 1.0, "CDELT1": -1.0})
         >>> ImageMask(np.array([[True, False]]), wcs).excluded(np.array([0.5, 359.5]), np.array([0.0, 0.0]))
         array([False,  True])
         """
@@ -59,7 +58,7 @@ class CircleMask:
     def excluded(self, ra: Float[np.ndarray, "n"], dec: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
         """True where (ra, dec) [deg] lies in one of the circles.
 
-        >>> CircleMask((Circle(0.0, 0.0, 1.0),)).excluded(np.array([0.5, 359.5, 2.0]), np.array([0.0, 0.0, 0.0]))
+        >>> CircleMask((Circle(0.0, 0.0, 1.0),)).excluded(np.array([0.5, 359.5, 2.0]), np.zeros(3))
         array([ True,  True, False])
         """
         result = np.zeros(np.shape(ra), dtype=bool)

@@ -16,7 +16,9 @@ from gammajax.units import to_value
 
 @dataclass(frozen=True)
 class Circle:
-    """A circle around (ra, dec) [deg, ICRS] with `radius` [deg]; `radius=None` leaves it to the response (RAD_MAX)."""
+    """A circle around (ra, dec) [deg, ICRS] with `radius` [deg]; `radius=None` leaves it to the response
+    (RAD_MAX).
+    """
 
     ra: float
     dec: float
@@ -31,7 +33,9 @@ class Circle:
         array([ True, False])
         """
         if self.radius is None:
-            raise ConfigError("this region has no radius: give one, or use a point-like response with RAD_MAX")
+            raise ConfigError(
+                "this region has no radius: give one, or use a point-like response with RAD_MAX"
+            )
         return separation(self.ra, self.dec, ra, dec) < self.radius
 
     def region(self) -> CircleSkyRegion | PointSkyRegion:
@@ -52,15 +56,17 @@ def circle(region: Any, radius: Any = None) -> Circle:
     >>> circle(SkyCoord("83d38m +22d01m"), "0.11 deg").radius
     0.11
     """
+    given: Any = region
     if isinstance(region, Circle):
         center, own = (region.ra, region.dec), region.radius
     elif isinstance(region, CircleSkyRegion):
-        center, own = lonlat(region.center), float(region.radius.to_value("deg"))
+        center, own = lonlat(given.center), float(given.radius.to_value("deg"))
     elif isinstance(region, PointSkyRegion | SkyCoord):
-        center, own = lonlat(region if isinstance(region, SkyCoord) else region.center), None
+        center, own = lonlat(given if isinstance(region, SkyCoord) else given.center), None
     else:
         raise ConfigError(
-            f"an on region is a CircleSkyRegion, a PointSkyRegion or a SkyCoord with a radius, got {type(region).__name__}"
+            "an on region is a CircleSkyRegion, a PointSkyRegion or a SkyCoord with a radius, "
+            f"got {type(region).__name__}"
         )
     if own is not None and radius is not None:
         raise ConfigError("the region has a radius already: leave out radius=...")
@@ -87,8 +93,8 @@ def within(
 ) -> Bool[np.ndarray, "event region"]:
     """True where an event is nearer to the centre of a region than `radius`; all in deg.
 
-    The test is `a . b > cos(radius)` on unit vectors: one matrix product for all pairs, with a relative error of the
-    radius below 1e-8 for radii above 0.01 deg. One radius, or one per event (energy-dependent cuts).
+    The test is `a . b > cos(radius)` on unit vectors: one matrix product for all pairs, with a relative error
+    of the radius below 1e-8 for radii above 0.01 deg. One radius, or one per event (energy-dependent cuts).
 
     >>> within(np.array([0.0, 1.0]), np.zeros(2), np.array([0.05, 1.2]), np.zeros(2), 0.1)
     array([[ True, False],

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS, FITSFixedWarning
@@ -24,12 +25,13 @@ class SkyImage:
 def read_image(path: str | Path) -> SkyImage:
     """The first image of a FITS file (WCS image; a leading axis of length one is dropped).
 
-    Values come in native byte order. Raises `MissingFile` if there is no such file, `FileFormatError` if it holds no
-    image with a celestial WCS or more than one plane. Source: FITS WCS paper II (Calabretta & Greisen 2002).
+    Values come in native byte order. Raises `MissingFile` if there is no such file, `FileFormatError` if it
+    holds no image with a celestial WCS or more than one plane. Source: FITS WCS paper II (Calabretta &
+    Greisen 2002).
     """
     path = Path(path)
     with open_fits(path) as hdus:
-        images = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
+        images: list[Any] = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
         if not images:
             raise FileFormatError(f"{path} holds no image")
         header, data = images[0].header, np.asarray(images[0].data)

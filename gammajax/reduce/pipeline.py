@@ -43,7 +43,11 @@ class Reduction:
     def __repr__(self) -> str:
         head = f"Reduction: {len(self.datasets)} datasets, {len(self.failures)} failed runs"
         width = max((len(d.name) for d in self.datasets), default=4)
-        lines = [f"  {'name':<{width}} {'on':>7} {'off':>7} {'excess':>9} {'livetime':>9}"] if self.datasets else []
+        lines = (
+            [f"  {'name':<{width}} {'on':>7} {'off':>7} {'excess':>9} {'livetime':>9}"]
+            if self.datasets
+            else []
+        )
         lines += [f"  {_row(d, width)}" for d in self.datasets[:20]]
         if len(self.datasets) > 20:
             lines.append(f"  ... and {len(self.datasets) - 20} more")
@@ -53,7 +57,9 @@ class Reduction:
 
 def _row(dataset: SpectrumDatasetOnOff, width: int) -> str:
     on, off, excess = (float(np.sum(x)) for x in (dataset.counts, dataset.counts_off, dataset.excess))
-    return f"{dataset.name:<{width}} {on:7.0f} {off:7.0f} {excess:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
+    return (
+        f"{dataset.name:<{width}} {on:7.0f} {off:7.0f} {excess:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
+    )
 
 
 def reduce_spectra(
@@ -79,8 +85,8 @@ def reduce_spectra(
     observations
         The runs; the failures of an `Observations` (runs that could not be read) are passed on.
     on_region
-        `regions.CircleSkyRegion`, or a position (`SkyCoord`, `PointSkyRegion`) where the radius is that of the
-        response (RAD_MAX), or a `Circle`.
+        `regions.CircleSkyRegion`, or a position (`SkyCoord`, `PointSkyRegion`) where the radius is that of
+        the response (RAD_MAX), or a `Circle`.
     energy, energy_true
         Bin edges, reconstructed and true [TeV], for example from `energy_edges`.
     exclusion_mask
@@ -162,10 +168,12 @@ def _reduce_one(
             use_region_center=use_region_center,
             name=f"{prefix}{observation.obs_id}",
         )
+        offset = float(separation(*observation.pointing_radec, on.ra, on.dec))
+        return safe_mask.apply(dataset, observation, offset)
     except GammajaxError as error:
-        return f"run {observation.obs_id}: {error}"
-    offset = float(separation(*observation.pointing, on.ra, on.dec))
-    return safe_mask.apply(dataset, observation, offset)
+        message = str(error)
+        named = f"run {observation.obs_id}"
+        return message if message.startswith(named) else f"{named}: {message}"
 
 
 def _checked_edges(edges: Any, what: str) -> Edges:

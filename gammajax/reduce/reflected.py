@@ -1,8 +1,8 @@
 """Off regions: copies of the on region turned around the pointing, away from excluded sky.
 
-The background of an on region is measured at the same offset from the pointing, where the acceptance is the same
-(Berge, Funk & Hinton 2007, A&A 466, 1219). Placement follows Gammapy's finders step by step, pixel grid included,
-so that the regions are the same; the tests of pixels and events are done on the sphere.
+The background of an on region is measured at the same offset from the pointing, where the acceptance is the
+same (Berge, Funk & Hinton 2007, A&A 466, 1219). Placement follows Gammapy's finders step by step, pixel grid
+included, so that the regions are the same; the tests of pixels and events are done on the sphere.
 """
 
 from dataclasses import dataclass
@@ -32,10 +32,11 @@ class OffRegionFinder(Protocol):
 class ReflectedRegions:
     """As many off regions as fit on the circle through the on region.
 
-    Starting `min_distance_input` after the on region, a region is placed if no excluded pixel lies in it; the next one
-    follows after the angular size of the region plus `min_distance`, or, where the place was excluded, after
-    `angle_increment`. Angles are seen from the pointing: quantities, text, or numbers in deg. `binsz` is the size of
-    the pixels on which the angular size and the excluded sky are judged. Names and defaults are Gammapy's.
+    Starting `min_distance_input` after the on region, a region is placed if no excluded pixel lies in it; the
+    next one follows after the angular size of the region plus `min_distance`, or, where the place was
+    excluded, after `angle_increment`. Angles are seen from the pointing: quantities, text, or numbers in deg.
+    `binsz` is the size of the pixels on which the angular size and the excluded sky are judged. Names and
+    defaults are Gammapy's.
     """
 
     angle_increment: Any = "0.1 rad"
@@ -53,7 +54,9 @@ class ReflectedRegions:
         12
         """
         if on.radius is None:
-            raise ConfigError("reflected regions need an on region with a radius; use WobbleRegions with RAD_MAX tables")
+            raise ConfigError(
+                "reflected regions need an on region with a radius; use WobbleRegions with RAD_MAX tables"
+            )
         turn = _Turn(on, on.radius, pointing, _degrees(self.binsz, "binsz"))
         if turn.offset <= on.radius:
             return ()
@@ -79,8 +82,8 @@ class ReflectedRegions:
 class WobbleRegions:
     """`n_off_regions` off regions at equal angles around the pointing, less those that touch excluded sky.
 
-    The choice for energy-dependent cuts (RAD_MAX tables), whose regions change their size with energy. A region without
-    radius is left out where an excluded pixel lies within `binsz` of its centre.
+    The choice for energy-dependent cuts (RAD_MAX tables), whose regions change their size with energy. A
+    region without radius is left out where an excluded pixel lies within `binsz` of its centre.
     """
 
     n_off_regions: int = 1
@@ -104,7 +107,9 @@ class WobbleRegions:
             angles = angles[~np.any(np.abs(_wrapped(blocked - angles[:, None])) < half, axis=1)]
         copies = turn.copies(angles)
         if on.radius is not None and smallest_separation(copies) < 2 * on.radius:
-            raise EmptyRun(f"{self.n_off_regions} off regions of {on.radius:g} deg overlap: choose fewer or smaller ones")
+            raise EmptyRun(
+                f"{self.n_off_regions} off regions of {on.radius:g} deg overlap: choose fewer or smaller ones"
+            )
         return copies
 
 
@@ -137,11 +142,17 @@ class _Turn:
         _, azimuth, half = self._arcs()
         met = azimuth[np.abs(azimuth) < half]
         if met.size == 0:
-            raise ConfigError(f"a region of {self.radius:g} deg holds no pixel of {self.binsz:g} deg: take a smaller binsz")
+            raise ConfigError(
+                f"a region of {self.radius:g} deg holds no pixel of {self.binsz:g} deg: take a smaller binsz"
+            )
         return float(np.ptp(met))
 
-    def excluded_arcs(self, mask: ExclusionMask | None) -> tuple[Float[np.ndarray, "pixel"], Float[np.ndarray, "pixel"]]:
-        """Per excluded pixel, the arc of turns that would put the region on it: its middle and half width [rad]."""
+    def excluded_arcs(
+        self, mask: ExclusionMask | None
+    ) -> tuple[Float[np.ndarray, "pixel"], Float[np.ndarray, "pixel"]]:
+        """Per excluded pixel, the arc of turns that would put the region on it: its middle and half width
+        [rad].
+        """
         if mask is None:
             return np.empty(0), np.empty(0)
         theta, azimuth, half = self._arcs()
@@ -155,10 +166,12 @@ class _Turn:
         return tuple(Circle(float(lon), float(lat), self.on.radius) for lon, lat in zip(ra, dec, strict=True))
 
     def _arcs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Offset [deg] and azimuth from the on region [rad] of the pixels in its reach, and their half arcs [rad].
+        """Offset [deg] and azimuth from the on region [rad] of the pixels in its reach, and their half arcs
+        [rad].
 
-        The pixels are those of a tangential map centred on the pointing, 4 offsets + 0.3 deg wide: its parity decides
-        whether a pixel edge or centre falls on the pointing, and with it the angular size of the region.
+        The pixels are those of a tangential map centred on the pointing, 4 offsets + 0.3 deg wide: its parity
+        decides whether a pixel edge or centre falls on the pointing, and with it the angular size of the
+        region.
         """
         offset = self.offset
         n = int(np.rint((4 * offset + 0.3) / self.binsz))

@@ -1,11 +1,13 @@
-"""The energies at which the response of a run is trusted. Names and rules are those of Gammapy's `SafeMaskMaker`."""
+"""The energies at which the response of a run is trusted. Names and rules are those of Gammapy's
+`SafeMaskMaker`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import equinox as eqx
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from gammajax._typing import Bool, Edges, Float
@@ -26,7 +28,9 @@ class SafeMask:
     - "aeff-default": LO_THRES..HI_THRES of the effective area's header, as far as given
     - "aeff-max": above the energy where the effective area reaches `aeff_percent` of its maximum
     - "edisp-bias": above the energy where the bias of the energy falls to `bias_percent`
-    - "bkg-peak": from the bin with the most expected background
+    - "bkg-peak": from the bin with the most expected background, `alpha * counts_off` (Gammapy, without a
+    model, takes
+      the background profiled from on and off counts instead, which follows the source)
     - "offset-max": all bins if the region is nearer to the pointing than `offset_max`, else none
 
     Thresholds in true energy are applied to reconstructed energy, as Gammapy does.
@@ -60,16 +64,16 @@ class SafeMask:
         mask = np.array(dataset.mask_safe)
         for method in self.methods:
             mask &= _RULES[method](self, dataset, observation, offset)
-        return eqx.tree_at(lambda d: d.mask_safe, dataset, jnp.asarray(mask))
+        return eqx.tree_at(lambda d: d.mask_safe, dataset, jax.device_put(mask))
 
 
-def aeff_threshold(
-    exposure: Float[np.ndarray, "energy_true"], energy_true: Edges, percent: float
-) -> float:
-    """Energy [TeV] from which the exposure exceeds `percent` of its maximum; infinite where it is zero throughout.
+def aeff_threshold(exposure: Float[np.ndarray, "energy_true"], energy_true: Edges, percent: float) -> float:
+    """Energy [TeV] from which the exposure exceeds `percent` of its maximum; infinite where it is zero
+    throughout.
 
-    The exposure is interpolated linearly in (ln E, ln exposure) between bin centres; where it starts above the
-    threshold, the first filled centre is returned. `exposure` may have any unit; `energy_true` are edges [TeV].
+    The exposure is interpolated linearly in (ln E, ln exposure) between bin centres; where it starts above
+    the threshold, the first filled centre is returned. `exposure` may have any unit; `energy_true` are edges
+    [TeV].
 
     >>> round(aeff_threshold(np.array([0.0, 1.0, 100.0]), np.array([1.0, 10.0, 100.0, 1000.0]), 10), 9)
     100.0
@@ -87,8 +91,9 @@ def bias_threshold(
 ) -> float:
     """Reconstructed energy [TeV] above the peak of the bias where the bias has fallen to `percent`.
 
-    The bias is `<E'> / E - 1` with the mean of E' over the bin centres of the kernel row; -1 for an empty row.
-    Interpolation in (ln E, ln bias). Where the bias never falls through the level, its peak is the threshold.
+    The bias is `<E'> / E - 1` with the mean of E' over the bin centres of the kernel row; -1 for an empty
+    row. Interpolation in (ln E, ln bias). Where the bias never falls through the level, its peak is the
+    threshold.
     """
     center, row = centers(energy_true), np.sum(edisp, axis=1)
     mean = (edisp @ centers(energy)) / np.where(row > 0, row, 1.0)
@@ -111,9 +116,11 @@ def _crossing(x: np.ndarray, y: np.ndarray, level: float, *, rising: bool) -> fl
 
 def _aeff_default(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:
     low, high = float(observation.aeff.lo_thres), float(observation.aeff.hi_thres)
-    # Zero stands for "not given" in some headers.
+    # Thresholds are often bin edges that went through float32; zero and NaN stand for "not given".
     return inside(
-        np.asarray(dataset.energy), low if low > 0 else -np.inf, high if high > 0 else np.inf
+        np.asarray(dataset.energy),
+        low * (1 - 1e-6) if low > 0 else -np.inf,
+        high * (1 + 1e-6) if high > 0 else np.inf,
     )
 
 
@@ -124,7 +131,9 @@ def _aeff_max(rule: SafeMask, dataset: Spectrum, observation: Observation, offse
 
 def _edisp_bias(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:
     energy = np.asarray(dataset.energy)
-    low = bias_threshold(np.asarray(dataset.edisp), np.asarray(dataset.energy_true), energy, rule.bias_percent)
+    low = bias_threshold(
+        np.asarray(dataset.edisp), np.asarray(dataset.energy_true), energy, rule.bias_percent
+    )
     return inside(energy, low, np.inf)
 
 

@@ -1,6 +1,7 @@
 """One run reduced to a spectrum of one region: counts, off counts, exposure and energy dispersion."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -35,20 +36,24 @@ def spectrum_on_off(
 ) -> SpectrumDatasetOnOff:
     """The on-off spectrum of one run, with acceptance 1 and off acceptance = number of off regions.
 
-    exposure_i = Aeff(E_i, offset) * livetime [* containment(radius | E_i, offset)] at the geometric centres of the
-    true-energy bins; the dispersion kernel is taken at the offset of the region's centre. With
-    `use_region_center=False` the effective area is averaged over the region. `energy`, `energy_true` are edges [TeV].
+    exposure_i = Aeff(E_i, offset) * livetime [* containment(radius | E_i, offset)] at the geometric centres
+    of the true-energy bins; the dispersion kernel is taken at the offset of the region's centre. With
+    `use_region_center=False` the effective area is averaged over the region. `energy`, `energy_true` are
+    edges [TeV].
 
-    A point-like response decides the size of the region: a fixed RAD_MAX must agree with `on.radius` (or replaces
-    `None`); a RAD_MAX table needs `on.radius=None`, and events are then cut at RAD_MAX(E) around every centre.
+    A point-like response decides the size of the region: a fixed RAD_MAX must agree with `on.radius` (or
+    replaces `None`); a RAD_MAX table needs `on.radius=None`, and events are then cut at RAD_MAX(E) around
+    every centre.
 
-    Raises `EmptyRun` without events or off regions, `ConfigError` where region, response and corrections disagree.
-    Source: GADF "Effective area", "RAD_MAX"; Gammapy 2.1 `SpectrumDatasetMaker`, `ReflectedRegionsBackgroundMaker`.
+    Raises `EmptyRun` without events or off regions, `ConfigError` where region, response and corrections
+    disagree. Source: GADF "Effective area", "RAD_MAX"; Gammapy 2.1 `SpectrumDatasetMaker`,
+    `ReflectedRegionsBackgroundMaker`.
 
     >>> spectrum_on_off(run, Circle(83.63, 22.01, 0.11), energy=edges, energy_true=edges)  # doctest: +SKIP
     """
-    on = sized(on, observation.rad_max)
-    offset = float(separation(*observation.pointing, on.ra, on.dec))
+    rad_max = observation.rad_max
+    on = sized(on, rad_max)
+    offset = float(separation(*observation.pointing_radec, on.ra, on.dec))
     counts, counts_off, n_off = on_off_counts(observation, on, energy, off_regions, exclusion_mask)
     exposure, kernel = response(
         observation, on, energy, energy_true, offset, containment_correction, use_region_center
@@ -78,15 +83,19 @@ def sized(on: Circle, rad_max: RadMax | None) -> Circle:
     """
     if rad_max is None:
         if on.radius is None:
-            raise ConfigError("the on region needs a radius: the response is not point-like (it has no RAD_MAX)")
+            raise ConfigError(
+                "the on region needs a radius: the response is not point-like (it has no RAD_MAX)"
+            )
         return on
     if not rad_max.is_fixed:
         if on.radius is not None:
             raise ConfigError("the response has a RAD_MAX table: give the on region without a radius")
         return on
-    radius = float(rad_max.values.reshape(()))
+    radius = float(np.asarray(rad_max.values).item())
     if on.radius is not None and abs(on.radius - radius) > RAD_MAX_RTOL * radius:
-        raise ConfigError(f"the on radius is {on.radius:g} deg, but the response was made for RAD_MAX = {radius:g} deg")
+        raise ConfigError(
+            f"the on radius is {on.radius:g} deg, but the response was made for RAD_MAX = {radius:g} deg"
+        )
     return replace(on, radius=radius if on.radius is None else on.radius)
 
 
@@ -104,18 +113,19 @@ def on_off_counts(
     events = observation.events
     if len(events.energy) == 0:
         raise EmptyRun("the run has no events")
-    copies = off_regions.find(on, observation.pointing, exclusion_mask)
+    copies = off_regions.find(on, observation.pointing_radec, exclusion_mask)
     if not copies:
         raise EmptyRun("no off region fits around the pointing outside the excluded sky")
     regions = (on, *copies)
-    if on.radius is None:
-        radius = _radius_of_events(observation, on, energy, regions)
-    else:
-        radius = on.radius
+    radius = _radius_of_events(observation, on, energy, regions) if on.radius is None else on.radius
     ra, dec = np.array([region.ra for region in regions]), np.array([region.dec for region in regions])
     hit = within(events.ra, events.dec, ra, dec, radius)
     # An event in two overlapping off regions counts once, as it would on the union of the regions.
-    return count(events.energy[hit[:, 0]], energy), count(events.energy[hit[:, 1:].any(axis=1)], energy), len(copies)
+    return (
+        count(events.energy[hit[:, 0]], energy),
+        count(events.energy[hit[:, 1:].any(axis=1)], energy),
+        len(copies),
+    )
 
 
 def _radius_of_events(
@@ -123,7 +133,9 @@ def _radius_of_events(
 ) -> Float[np.ndarray, "event"]:
     """RAD_MAX [deg] at the energy of each event, zero outside the table."""
     rad_max = observation.rad_max
-    offset = float(separation(*observation.pointing, on.ra, on.dec))
+    if rad_max is None:
+        raise ConfigError("the on region needs a radius: the response is not point-like (it has no RAD_MAX)")
+    offset = float(separation(*observation.pointing_radec, on.ra, on.dec))
     # On the host and bin by bin: evaluating at the events would compile anew for every number of events.
     points, edges = np.asarray(rad_max.energy.points), np.asarray(rad_max.energy.edges)
     table = np.asarray(rad_max.evaluate(rad_max.energy.points, offset))
@@ -133,7 +145,9 @@ def _radius_of_events(
     lowest, highest = np.searchsorted(between, [energy[0], energy[-1]])
     largest = float(np.max(table[lowest : highest + 1]))
     if smallest_separation(regions) < 2 * largest:
-        raise EmptyRun(f"on and off regions overlap where RAD_MAX = {largest:g} deg: choose fewer off regions")
+        raise EmptyRun(
+            f"on and off regions overlap where RAD_MAX = {largest:g} deg: choose fewer off regions"
+        )
     return np.where(inside, table[np.searchsorted(between, event_energy)], 0.0)
 
 
@@ -148,16 +162,14 @@ def response(
 ) -> tuple[Exposure, Kernel]:
     """Exposure [cm2 s] per true-energy bin and dispersion kernel of a run at the region.
 
-    Raises `ConfigError` if a containment correction is asked for that the response does not allow, or if the run has
-    no effective area or no energy dispersion.
+    Raises `ConfigError` if a containment correction is asked for that the response does not allow.
     """
-    if observation.aeff is None or observation.edisp is None:
-        missing = "effective area" if observation.aeff is None else "energy dispersion"
-        raise ConfigError(f"the run has no {missing}")
     psf = None
     if containment_correction:
         if observation.rad_max is not None:
-            raise ConfigError("a point-like response (RAD_MAX) holds the containment already: no containment correction")
+            raise ConfigError(
+                "a point-like response (RAD_MAX) holds the containment already: no containment correction"
+            )
         if observation.psf is None:
             raise ConfigError("a containment correction needs a PSF, and the run has none")
         psf = observation.psf
@@ -165,25 +177,27 @@ def response(
     if not use_region_center:
         if on.radius is None:
             raise ConfigError("use_region_center=False needs an on region with a radius")
-        offsets, weights = disk_offsets(on, observation.pointing)
+        offsets, weights = disk_offsets(on, observation.pointing_radec)
+    # numpy arguments: moving them to the device one by one would compile a little program per shape
     return _response(
         observation.aeff,
         observation.edisp,
         psf,
-        jnp.asarray(energy_true),
-        jnp.asarray(energy),
-        jnp.asarray(offset),
-        jnp.asarray(offsets),
-        jnp.asarray(weights),
-        jnp.asarray(float(observation.livetime)),
-        jnp.asarray(0.0 if on.radius is None else on.radius),
+        energy_true,
+        energy,
+        np.float64(offset),
+        offsets,
+        weights,
+        np.float64(observation.livetime),
+        np.float64(0.0 if on.radius is None else on.radius),
     )
 
 
 def disk_offsets(
     on: Circle, pointing: tuple[float, float], rings: int = 6, spokes: int = 24
 ) -> tuple[Float[np.ndarray, "node"], Float[np.ndarray, "node"]]:
-    """Offsets [deg] from the pointing of nodes in the region, and weights (sum 1) for an average over its area.
+    """Offsets [deg] from the pointing of nodes in the region, and weights (sum 1) for an average over its
+    area.
 
     Gauss-Legendre in r^2, uniform in angle: exact for polynomials in the two directions up to degree 11.
     """
@@ -194,7 +208,8 @@ def disk_offsets(
     return separation(*pointing, lon, lat).ravel(), np.broadcast_to(w / (2 * spokes), (spokes, rings)).ravel()
 
 
-@jax.jit
+# A program that runs a few milliseconds per run: quick compilation is worth more than quick code.
+@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 def _response(
     aeff: EffectiveArea,
     edisp: EnergyDispersion,
@@ -210,5 +225,12 @@ def _response(
     center = jnp.sqrt(energy_true[1:] * energy_true[:-1])
     exposure = aeff.evaluate(center[:, None], offsets) @ weights * livetime
     if psf is not None:
-        exposure = exposure * psf.containment(radius, center, offset)
+        exposure = exposure * _containment(psf, radius, center, offset)
     return exposure, edisp.kernel(energy_true, energy, offset)
+
+
+def _containment(psf: PSFTable | PSF3Gauss, radius: Scalar, energy: Array, offset: Scalar) -> Exposure:
+    if isinstance(psf, PSFTable):
+        # Plain integral: what a table that ends early lacks is beyond its end, and so outside the region too.
+        return psf.containment(radius, energy, offset, normalize=False)
+    return psf.containment(radius, energy, offset)

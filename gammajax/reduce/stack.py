@@ -11,11 +11,11 @@ from gammajax.errors import DatasetError
 def stack(datasets: Sequence[SpectrumDatasetOnOff], name: str = "stacked") -> SpectrumDatasetOnOff:
     """The sum of on-off spectra with equal axes, as Gammapy's `Datasets.stack_reduce`.
 
-    With e_k the safe mask of run k: counts = sum e_k n_k; acceptance = sum e_k a_k; the off acceptance is scaled so
-    that `alpha * counts_off` is the sum of the runs' backgrounds, `acceptance * sum e_k off_k / sum e_k alpha_k off_k`;
-    in bins without off counts the mean alpha over all bins is used (without any off counts at all, the off acceptances
-    are summed). Exposure and livetime are summed over runs with
-    any safe bin, and the dispersion is weighted, `sum x_k R_k e_k / sum x_k`, so that the predicted counts of the
+    With e_k the safe mask of run k: counts = sum e_k n_k; acceptance = sum e_k a_k; the off acceptance is
+    scaled so that `alpha * counts_off` is the sum of the runs' backgrounds, `acceptance * sum e_k off_k / sum
+    e_k alpha_k off_k`; in bins without off counts the mean alpha over all bins is used (without any off
+    counts at all, the off acceptances are summed). Exposure and livetime are summed over runs with any safe
+    bin, and the dispersion is weighted, `sum x_k R_k e_k / sum x_k`, so that the predicted counts of the
     stack are the sum of those of the runs. A bin is safe, or in the fit, if it is so in any run.
 
     Raises `DatasetError` if there is nothing to stack, or if axes or kinds differ.
@@ -27,7 +27,9 @@ def stack(datasets: Sequence[SpectrumDatasetOnOff], name: str = "stacked") -> Sp
         raise DatasetError("there is no dataset to stack")
     check_same_axes(datasets)
     if not isinstance(datasets[0], SpectrumDatasetOnOff):
-        raise DatasetError(f"{datasets[0].name} is a {type(datasets[0]).__name__}: only on-off spectra can be stacked")
+        raise DatasetError(
+            f"{datasets[0].name} is a {type(datasets[0]).__name__}: only on-off spectra can be stacked"
+        )
     first = datasets[0]
     safe = _column(datasets, "mask_safe").astype(float)
     used = np.any(safe > 0, axis=1).astype(float)
