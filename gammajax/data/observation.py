@@ -163,8 +163,8 @@ class Observation:
         _, _, radius = self._response("aeff")
         if not np.isfinite(radius):
             raise FileFormatError(
-                f"run {self.obs_id}: the effective area in {self._place('aeff').path} is POINT-LIKE, but there "
-                "is neither a RAD_MAX keyword in its header nor a RAD_MAX_2D HDU; add one of them to the file"
+                f"run {self.obs_id}: the effective area in {self._place('aeff').path} is POINT-LIKE, but "
+                "there is neither a RAD_MAX keyword in its header nor a RAD_MAX_2D HDU; add one of them"
             )
         return RadMax.fixed(radius)
 

@@ -13,7 +13,7 @@ from astropy.table import Table
 from gammajax.data.observation import USED, Observation
 from gammajax.errors import ConfigError, GammajaxError, MissingFile, NoSuchObservation, nearest
 from gammajax.geom.regions import lonlat
-from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_file
+from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_responses, scan_run
 from gammajax.numeric.sphere import separation
 from gammajax.units import to_value
 
@@ -93,13 +93,13 @@ class DataStore:
         places: list[HDULocation] = []
         infos = {}
         for file in map(Path, files):
-            info, found = scan_file(file)
+            info, found = scan_run(file)
             if info.obs_id in infos:
                 raise ConfigError(f"{file} holds run {info.obs_id}, which another of the files holds too")
             infos[info.obs_id] = info
             places += found
             if responses is not None:
-                places += scan_file(responses, info.obs_id)[1]
+                places += scan_responses(responses, info.obs_id)
         columns = {"OBS_ID": np.array(list(infos), dtype=np.int64)}
         for key in ("ra_pnt", "dec_pnt"):
             columns[key.upper()] = np.array([getattr(info, key) for info in infos.values()], dtype=float)

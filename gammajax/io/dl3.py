@@ -7,13 +7,24 @@ they stay float64 seconds here, and become `astropy.time.Time` only where a pers
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.time import Time, TimeDelta
 
 from gammajax.errors import FileFormatError, MissingFile
-from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, tables, text
+from gammajax.io.fits import (
+    column,
+    column_index,
+    column_names,
+    find_hdu,
+    hdu_classes,
+    number,
+    open_fits,
+    tables,
+    text,
+)
 from gammajax.numeric.sphere import wrap
 
 
@@ -38,7 +49,8 @@ class TimeReference:
         >>> round(ref.to_seconds(ref.to_time(123890826.0)), 5)
         123890826.0
         """
-        return (time - Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale)).sec
+        elapsed: Any = time - Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale)
+        return elapsed.sec
 
 
 @dataclass(frozen=True)
@@ -144,13 +156,13 @@ def event_table(hdu: fits.BinTableHDU, path: Path) -> EventTable:
     """The columns of EVENTS as native float64; ra wrapped into [0, 360)."""
     seconds = text(hdu.header, "TIMEUNIT", "s")
     id_index = column_index(hdu, "EVENT_ID")
-    count = 0 if hdu.data is None else len(hdu.data)
+    table: Any = hdu.data
     return EventTable(
         time=column(hdu, path, "TIME", unit="s", default=seconds),
         ra=wrap(column(hdu, path, "RA", unit="deg")),
         dec=column(hdu, path, "DEC", unit="deg"),
         energy=column(hdu, path, "ENERGY", unit="TeV"),
-        event_id=np.arange(count) if id_index is None else hdu.data.field(id_index).astype(np.int64),
+        event_id=np.arange(len(table)) if id_index is None else table.field(id_index).astype(np.int64),
         reference=time_reference(hdu.header, f"{path}[{hdu.name}]"),
     )
 
@@ -175,7 +187,7 @@ def read_obs_index(path: str | Path) -> dict[str, np.ndarray]:
     path = Path(path)
     with open_fits(path) as hdus:
         table = _index_hdu(hdus, path, "OBS_INDEX")
-        columns = {name.upper(): _plain(table.data.field(i)) for i, name in enumerate(table.columns.names)}
+        columns = {name.upper(): _plain(table.data.field(i)) for i, name in enumerate(column_names(table))}
         columns["OBS_ID"] = _obs_ids(table, path)
         for name in ("RA_PNT", "DEC_PNT"):
             if column_index(table, name) is not None:
@@ -206,29 +218,34 @@ def read_hdu_index(path: str | Path) -> list[HDULocation]:
         ]
 
 
-def scan_file(path: str | Path, obs_id: int | None = None) -> tuple[RunInfo | None, list[HDULocation]]:
-    """What a DL3 file without an index holds: the header of its EVENTS, and all HDUs that can be used.
+def scan_run(path: str | Path) -> tuple[RunInfo, list[HDULocation]]:
+    """What a DL3 file without an index holds: the header of its EVENTS, and where its HDUs are.
 
-    With `obs_id` the file is one of responses for that run: no EVENTS are expected and the first result is
-    None. Raises `FileFormatError` when EVENTS or a numeric OBS_ID is missing.
+    Raises `FileFormatError` when EVENTS or a numeric OBS_ID is missing.
     """
     path = Path(path)
     with open_fits(path) as hdus:
-        info = None
-        if obs_id is None:
-            info = run_info(find_events(hdus, path), path)
-            obs_id = info.obs_id
-            if obs_id < 0:
-                raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header")
-        found = []
-        for hdu in tables(hdus):
-            first, _, _, fourth = hdu_classes(hdu)
-            # 'psf_table' is of the type 'psf'; EVENTS and GTI have one class, or only a name
-            kind = (fourth or first or hdu.name.strip()).lower()
-            found.append(
-                HDULocation(obs_id, kind.rsplit("_", 1)[0] if fourth else kind, kind, path, hdu.name)
-            )
-        return info, found
+        info = run_info(find_events(hdus, path), path)
+        if info.obs_id < 0:
+            raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header")
+        return info, _locations(hdus, path, info.obs_id)
+
+
+def scan_responses(path: str | Path, obs_id: int) -> list[HDULocation]:
+    """Where the HDUs of a file of responses are, as belonging to the run `obs_id`."""
+    path = Path(path)
+    with open_fits(path) as hdus:
+        return _locations(hdus, path, obs_id)
+
+
+def _locations(hdus: fits.HDUList, path: Path, obs_id: int) -> list[HDULocation]:
+    found = []
+    for hdu in tables(hdus):
+        first, _, _, fourth = hdu_classes(hdu)
+        # 'psf_table' is of the type 'psf'; EVENTS and GTI have one class, or only a name
+        kind = (fourth or first or hdu.name.strip()).lower()
+        found.append(HDULocation(obs_id, kind.rsplit("_", 1)[0] if fourth else kind, kind, path, hdu.name))
+    return found
 
 
 def index_paths(folder: str | Path) -> tuple[Path, Path]:
@@ -268,7 +285,9 @@ def _obs_ids(table: fits.BinTableHDU, path: Path) -> np.ndarray:
 def _strings(table: fits.BinTableHDU, path: Path, name: str) -> list[str]:
     index = column_index(table, name)
     if index is None:
-        raise FileFormatError(f"{path}[{table.name}] has no column {name}; it has {table.columns.names}")
+        raise FileFormatError(
+            f"{path}[{table.name}] has no column {name}; it has {', '.join(column_names(table))}"
+        )
     return [str(x).strip() for x in table.data.field(index)]
 
 

@@ -111,9 +111,15 @@ def find_hdu(
     raise FileFormatError(f"{path} has no HDU {name or ' / '.join(classes)!r}; it has {have}")
 
 
+def column_names(hdu: fits.BinTableHDU) -> list[str]:
+    """The column names of a table as spelled in the file."""
+    columns: Any = hdu.columns
+    return list(columns.names)
+
+
 def column_index(hdu: fits.BinTableHDU, *names: str) -> int | None:
     """Position of the first of `names` that is a column: exact spelling, then in any case; else None."""
-    have = hdu.columns.names
+    have = column_names(hdu)
     for name in names:
         if name in have:
             return have.index(name)
@@ -140,13 +146,14 @@ def column(
     """
     index = column_index(hdu, *names)
     if index is None:
-        hint = nearest(names[0], hdu.columns.names)
+        hint = nearest(names[0], column_names(hdu))
         raise FileFormatError(
             f"{path}[{hdu.name}] has no column {' or '.join(names)}" + (f"; nearest: {hint}" if hint else "")
         )
-    data = np.asarray(hdu.data.field(index)).astype(np.float64)
-    text = (hdu.columns[index].unit or "").strip() or default or unit
-    factor = _factor(text, unit, f"{path}[{hdu.name}] column {hdu.columns.names[index]}")
+    table: Any = hdu
+    data = np.asarray(table.data.field(index)).astype(np.float64)
+    stated = (table.columns[index].unit or "").strip() or default or unit
+    factor = _factor(stated, unit, f"{path}[{hdu.name}] column {column_names(hdu)[index]}")
     return data if factor == 1.0 else data * factor
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from gammajax._typing import Scalar
@@ -34,8 +35,8 @@ class EffectiveArea(eqx.Module):
             energy=Axis.from_grid(response.axes["energy"]),
             offset=Axis.from_grid(response.axes["offset"]),
             values=jnp.asarray(response.values["EFFAREA"]),
-            lo_thres=jnp.asarray(response.lo_thres),
-            hi_thres=jnp.asarray(response.hi_thres),
+            lo_thres=jnp.asarray(np.float64(response.lo_thres)),
+            hi_thres=jnp.asarray(np.float64(response.hi_thres)),
         )
 
     def evaluate(self, energy_true: Any, offset: Any) -> Float[Array, "..."]:

@@ -54,8 +54,8 @@ class EnergyDispersion(eqx.Module):
         """Probability of each reconstructed-energy bin for a photon of each true-energy bin at one offset.
 
         R(I, J) = C(E'_{J+1} / E_I | E_I) - C(E'_J / E_I | E_I), with C the cumulative of dP/dmu and E_I the
-        geometric centre of the true bin; shape (energy_true, energy), rows sum to at most 1. Edges in TeV, offset in deg.
-        The numbers are those of Gammapy 2.1 (`EnergyDispersion2D.to_edisp_kernel`, also
+        geometric centre of the true bin; shape (energy_true, energy), rows sum to at most 1. Edges in TeV,
+        offset in deg. The numbers are those of Gammapy 2.1 (`EnergyDispersion2D.to_edisp_kernel`, also
         `SpectrumDatasetMaker` at region centre).
         """
         return _kernel(

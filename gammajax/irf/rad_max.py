@@ -43,7 +43,7 @@ class RadMax(eqx.Module):
         return cls(
             energy=Axis.from_grid(GridAxis.from_points(np.ones(1), log=True)),
             offset=Axis.from_grid(GridAxis.from_points(np.zeros(1))),
-            values=jnp.full((1, 1), radius),
+            values=jnp.asarray(np.full((1, 1), radius)),
         )
 
     @property
