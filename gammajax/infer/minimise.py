@@ -72,6 +72,7 @@ class Minimum(NamedTuple):
 
     z: Vector
     stat: Scalar
+    gradient: Vector
     decrease: Scalar
     """Predicted further decrease of the statistic."""
     steps: Int[Array, ""]
@@ -156,22 +157,22 @@ def minimise(
     layout = problem.layout
     held = layout.held if held is None else held | layout.held
     start = jnp.where(held, start, jnp.clip(start, layout.lower, layout.upper))
-    at = expand(problem, start)
-    finite = jnp.isfinite(at.stat) & jnp.all(jnp.isfinite(at.gradient)) & jnp.all(jnp.isfinite(at.hessian))
+    n = start.size
     begin = _State(
         start,
-        at,
+        # The first step evaluates the start itself: so the loop's body holds the only copy of the model to compile.
+        Expansion(jnp.asarray(jnp.inf, start.dtype), jnp.zeros_like(start), jnp.eye(n, dtype=start.dtype)),
         damping=jnp.asarray(1e-3, start.dtype),
         decrease=jnp.asarray(jnp.inf, start.dtype),
         steps=jnp.zeros((), jnp.int32),
-        status=jnp.where(finite, _RUNNING, Status.NOT_FINITE).astype(jnp.int32),
+        status=jnp.asarray(_RUNNING, jnp.int32),
     )
 
     def step(state: _State) -> _State:
         return _step(problem, held, tolerance, max_steps, state)
 
     end = lax.while_loop(lambda state: state.status == _RUNNING, step, begin)
-    return Minimum(end.z, end.at.stat, end.decrease, end.steps, end.status)
+    return Minimum(end.z, end.at.stat, end.at.gradient, end.decrease, end.steps, end.status)
 
 
 def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) -> _State:
@@ -181,7 +182,8 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     fixed = held | pressed
     newton = solve(at, fixed, 0.0)
     decrease = -0.5 * at.gradient @ newton
-    done = decrease < tolerance
+    first = state.steps == 0
+    done = (decrease < tolerance) & ~first
 
     trial = jnp.clip(z + solve(at, fixed, state.damping), layout.lower, layout.upper)
     trial = jnp.where(done | held, z, trial)
@@ -204,6 +206,7 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     status = jnp.where(done | (stuck & limit), Status.CONVERGED, jnp.where(stuck, Status.STALLED, _RUNNING))
     steps = state.steps + jnp.where(done, 0, 1)
     status = jnp.where((status == _RUNNING) & (steps >= max_steps), Status.MAX_STEPS, status)
+    status = jnp.where(first & ~better, Status.NOT_FINITE, status)
     z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (z, at))
     return _State(z, at, damping, decrease, steps, status.astype(jnp.int32))
 

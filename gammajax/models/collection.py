@@ -111,6 +111,22 @@ class Models(Mapping[str, SkyModel]):
         """The table as an astropy `Table`."""
         return tables.as_table(self._rows)
 
+    def to_list(self) -> list[dict[str, Any]]:
+        """The table as plain Python: path, value, error, unit, min, max, frozen, link (a text, or None)."""
+        return [
+            {
+                "path": path,
+                "value": self.value(path),
+                "error": self.error(path),
+                "unit": row.unit,
+                "min": row.lower,
+                "max": row.upper,
+                "frozen": row.frozen,
+                "link": None if row.link is None else str(row.link),
+            }
+            for path, row in self._rows.items()
+        ]
+
     def __repr__(self) -> str:
         if not self._rows:
             return "Models: none"

@@ -1,0 +1,51 @@
+"""From the Hessian of the statistic to the covariance of the parameters."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from gammajax._typing import Array, Bool, Float, Vector
+from gammajax.infer.minimise import exact_hessian, mask_out
+from gammajax.likelihood.problem import Problem
+
+
+class Laplace(NamedTuple):
+    """Gaussian approximation of the likelihood around a minimum, in `z`."""
+
+    covariance: Float[Array, "free free"]
+    """Inverse of half the Hessian of the statistic; NaN where it is not positive definite."""
+    hessian: Float[Array, "free free"]
+    fixed: Bool[Array, "free"]
+    """Parameters that do not take part: held, or pressed against a bound."""
+
+
+def laplace(problem: Problem, z: Vector, gradient: Vector) -> Laplace:
+    """Covariance `C = (H / 2)^-1` with the exact Hessian H; rows and columns of fixed parameters are zero.
+
+    The statistic is minus twice the log likelihood, hence the half.
+    """
+    layout = problem.layout
+    on_bound = ((z <= layout.lower) & (gradient > 0)) | ((z >= layout.upper) & (gradient < 0))
+    fixed = layout.held | on_bound
+    hessian = exact_hessian(problem, z)
+    masked = mask_out(0.5 * hessian, fixed)
+    diagonal = jnp.diag(masked)
+    size = jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
+    factor = jnp.linalg.cholesky(masked / size[:, None] / size[None, :])
+    inverse = jnp.linalg.inv(factor)
+    covariance = (inverse.T @ inverse) / size[:, None] / size[None, :]
+    return Laplace(jnp.where(fixed[:, None] | fixed[None, :], 0.0, covariance), hessian, fixed)
+
+
+def degenerate(hessian: np.ndarray, fixed: np.ndarray, paths: list[str]) -> list[str]:
+    """Paths of the parameters that make up the least constrained direction of a Hessian."""
+    diagonal = np.abs(np.diag(hessian))
+    size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = np.where(fixed[:, None] | fixed[None, :], np.diag(fixed.astype(float)), hessian / np.outer(size, size))
+    if not np.all(np.isfinite(scaled)):
+        return [path for path, row in zip(paths, scaled, strict=True) if not np.all(np.isfinite(row))]
+    _, vectors = np.linalg.eigh(scaled)
+    worst = np.abs(vectors[:, 0])
+    return [path for path, part in zip(paths, worst, strict=True) if part > 0.3 * worst.max()]
+

@@ -1,0 +1,91 @@
+"""First-order minimisation with optax, for network weights and for problems too large for a Fisher matrix."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from gammajax._typing import Array, Float, Int, Scalar, Vector
+from gammajax.infer.box import from_box, to_box
+from gammajax.infer.minimise import Minimum, Status
+from gammajax.likelihood.problem import Problem, nll
+
+Fitted = tuple[Vector, list[Array]]
+"""What moves: the unbounded parameters, and the network weights."""
+
+
+class _State(NamedTuple):
+    at: Fitted
+    optimizer: optax.OptState
+    best: Scalar
+    since: Int[Array, ""]
+    steps: Int[Array, ""]
+
+
+def _loss(moving: Fitted, problem: Problem, start: Vector) -> Scalar:
+    y, weights = moving
+    z = to_box(y, problem.lower, problem.upper)
+    return nll(problem.with_weights(weights), jnp.where(problem.layout.held, start, z))
+
+
+@partial(jax.jit, static_argnames=("method", "patience"))
+def descend(
+    problem: Problem,
+    *,
+    method: str,
+    learning_rate: float | Scalar,
+    tolerance: float | Scalar,
+    max_steps: int | Scalar,
+    patience: int = 20,
+) -> tuple[Minimum, list[Float[Array, "..."]]]:
+    """Minimise over free parameters and network weights with optax's "lbfgs" or "adam".
+
+    Ends when the statistic has not fallen by more than `tolerance` in the last `patience` steps. Returns the minimum
+    and the weights there.
+    """
+    optimizer = optax.lbfgs() if method == "lbfgs" else optax.adam(learning_rate)
+    start = problem.start
+    loss = partial(_loss, problem=problem, start=start)
+    value_and_grad = optax.value_and_grad_from_state(loss) if method == "lbfgs" else _plain(loss)
+    at = (from_box(start, problem.lower, problem.upper), problem.weights)
+
+    def step(state: _State) -> _State:
+        value, slope = value_and_grad(state.at, state=state.optimizer)
+        extra = {"value": value, "grad": slope, "value_fn": loss} if method == "lbfgs" else {}
+        update, optimizer_state = optimizer.update(slope, state.optimizer, state.at, **extra)
+        moved = optax.apply_updates(state.at, update)
+        fell = 2.0 * (state.best - value) > tolerance
+        return _State(
+            moved,
+            optimizer_state,
+            jnp.minimum(value, state.best),
+            jnp.where(fell, 0, state.since + 1),
+            state.steps + 1,
+        )
+
+    def running(state: _State) -> Array:
+        return (state.since < patience) & (state.steps < max_steps)
+
+    zero = jnp.zeros((), jnp.int32)
+    begin = _State(at, optimizer.init(at), jnp.asarray(jnp.inf, start.dtype), zero, zero)
+    end = lax.while_loop(running, step, begin)
+    y, weights = end.at
+    z = jnp.where(problem.layout.held, start, to_box(y, problem.lower, problem.upper))
+    value = 2.0 * loss(end.at)
+    ended = jnp.where(end.since >= patience, Status.CONVERGED, Status.MAX_STEPS)
+    status = jnp.where(jnp.isfinite(value), ended, Status.NOT_FINITE)
+    slope = 2.0 * jax.grad(nll, argnums=1)(problem.with_weights(weights), z)
+    minimum = Minimum(z, value, slope, jnp.asarray(jnp.nan, z.dtype), end.steps, status.astype(jnp.int32))
+    return minimum, weights
+
+
+def _plain(loss):
+    gradient = jax.value_and_grad(loss)
+
+    def value_and_grad(at: Fitted, *, state: optax.OptState):
+        return gradient(at)
+
+    return value_and_grad

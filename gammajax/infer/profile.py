@@ -1,0 +1,142 @@
+"""Likelihood profiles: the statistic along one parameter with all others fitted again, every point in one call."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from astropy.table import Table
+
+from gammajax._typing import Array, Bool, Float, Vector
+from gammajax.datasets.spectrum import Spectrum
+from gammajax.errors import NothingToFit, OutOfBounds
+from gammajax.infer.fit import Fit, make_problem
+from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
+from gammajax.io.json import write_json
+from gammajax.likelihood.problem import Problem
+from gammajax.units import to_value
+
+PROFILE_TOLERANCE = 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """Statistic along one parameter: `stat[i]` at `values[i]` [`unit`], minimised over the other free parameters.
+
+    `stat_best` is the statistic of the fit it started from; `converged` tells which points did.
+    """
+
+    path: str
+    unit: str
+    values: np.ndarray
+    stat: np.ndarray
+    stat_best: float
+    converged: np.ndarray
+    best: float
+    error: float
+
+    @property
+    def delta(self) -> np.ndarray:
+        """Rise of the statistic above the fit; 1 marks one standard deviation of a single parameter."""
+        return self.stat - self.stat_best
+
+    @property
+    def table(self) -> Table:
+        """Columns value, stat, delta, converged."""
+        return Table({"value": self.values, "stat": self.stat, "delta": self.delta, "converged": self.converged})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The profile as plain Python, ready for JSON."""
+        return {**dataclasses.asdict(self), "delta": self.delta}
+
+    def write(self, path: str | Path) -> Path:
+        """Write the profile as JSON."""
+        return write_json(self.to_dict(), path)
+
+    def __repr__(self) -> str:
+        lines = "\n".join(self.table.pformat(max_lines=-1))
+        return f"Profile of {self.path} [{self.unit or 1}], {int(self.converged.sum())} points converged\n{lines}"
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def profile(
+    datasets: Sequence[Spectrum],
+    fit: Fit,
+    path: str,
+    *,
+    points: int = 41,
+    sigma: float = 3.0,
+    values: Any = None,
+    tolerance: float = PROFILE_TOLERANCE,
+    nodes: int = 4,
+) -> Profile:
+    """Profile of the statistic along the parameter `path`, all points as lanes of one compiled program.
+
+    `points` values reach `sigma` standard errors to each side of the best fit, or `values` are given (with unit).
+    Values outside the parameter's bounds are left out, or an error where they were asked for by `values`.
+    Raises `NothingToFit` if the parameter is not free or has no error.
+    """
+    models = fit.models
+    (path,) = models.match(path)
+    row = models.rows[path]
+    if not row.free:
+        raise NothingToFit(f"{path} is frozen or linked: only free parameters have a profile")
+    grid = _grid(fit, path, points, sigma) if values is None else np.atleast_1d(to_value(values, row.unit, path))
+    if np.any((grid < row.lower) | (grid > row.upper)):
+        raise OutOfBounds(f"{path}: profile values must lie inside [{row.lower:g}, {row.upper:g}] {row.unit}")
+    problem = make_problem(datasets, models, nodes=nodes)
+    index = models.free_paths.index(path)
+    covariance = np.asarray(fit.covariance.matrix)
+    direction = covariance[index] / covariance[index, index]
+    held = jnp.arange(len(models.free_paths)) == index
+    end = _lanes(problem, jnp.asarray(direction), held, jnp.asarray(grid - row.value), tolerance, MAX_STEPS)
+    return Profile(
+        path=path,
+        unit=row.unit,
+        values=grid,
+        stat=np.asarray(end.stat),
+        stat_best=fit.stat,
+        converged=np.asarray(end.status) == Status.CONVERGED,
+        best=row.value,
+        error=row.error,
+    )
+
+
+def _grid(fit: Fit, path: str, points: int, sigma: float) -> np.ndarray:
+    row = fit.models.rows[path]
+    if not row.error > 0:
+        raise NothingToFit(f"{path} has no standard error to set the range of the profile: give values=")
+    grid = row.value + np.linspace(-sigma, sigma, points) * row.error
+    return grid[(grid >= row.lower) & (grid <= row.upper)]
+
+
+@jax.jit
+def _lanes(
+    problem: Problem,
+    direction: Vector,
+    held: Bool[Array, "free"],
+    shift: Float[Array, "point"],
+    tolerance: float,
+    max_steps: int,
+) -> Minimum:
+    """Minimise at each shift of the held parameter; the others start where the covariance expects them."""
+    layout = problem.layout
+    natural = layout.natural(problem.start)
+
+    def one(shift: Array) -> Minimum:
+        expected = layout.to_z(natural + shift * direction)
+        pinned = layout.to_z(natural + shift)
+        # A logarithmic parameter that the covariance sends below zero starts from its best value instead.
+        others = jnp.where(jnp.isfinite(expected), expected, problem.start)
+        return minimise(
+            problem, jnp.where(held, pinned, others), held, tolerance=tolerance, max_steps=max_steps
+        )
+
+    return jax.vmap(one)(shift)
+
+
