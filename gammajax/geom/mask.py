@@ -35,7 +35,8 @@ class ImageMask:
     def excluded(self, ra: Float[np.ndarray, "n"], dec: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
         """True where the pixel that holds (ra, dec) [deg] is 0.
 
-        >>> wcs = WCS({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 1.5, "CRPIX2": 1.0, "CDELT1": -1.0})
+        >>> wcs = WCS(naxis=2)
+        >>> wcs.wcs.ctype, wcs.wcs.crpix, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [1.5, 1.0], [-1.0, 1.0]
         >>> ImageMask(np.array([[True, False]]), wcs).excluded(np.array([0.5, 359.5]), np.array([0.0, 0.0]))
         array([False,  True])
         """

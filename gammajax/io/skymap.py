@@ -31,7 +31,8 @@ def read_image(path: str | Path) -> SkyImage:
     """
     path = Path(path)
     with open_fits(path) as hdus:
-        images: list[Any] = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
+        every: list[Any] = list(hdus)
+        images = [hdu for hdu in every if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
         if not images:
             raise FileFormatError(f"{path} holds no image")
         header, data = images[0].header, np.asarray(images[0].data)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 from rich.console import Console
 from rich.progress import track
@@ -124,6 +125,7 @@ def reduce_spectra(
         safe_mask=safe_mask if isinstance(safe_mask, SafeMask) else SafeMask(*safe_mask),
         use_region_center=use_region_center,
         prefix=f"{name}-" if name else "",
+        x64=bool(jax.config.read("jax_enable_x64")),
     )
     runs = list(observations)
     failures = dict(getattr(observations, "failures", {}))
@@ -154,8 +156,12 @@ def _reduce_one(
     safe_mask: SafeMask,
     use_region_center: bool,
     prefix: str,
+    x64: bool,
 ) -> SpectrumDatasetOnOff | str:
     """The dataset of one run, or why there is none: text, so that it crosses the border of a process."""
+    if bool(jax.config.read("jax_enable_x64")) != x64:
+        # a new process starts with the default precision, not with that of its parent
+        jax.config.update("jax_enable_x64", x64)
     try:
         dataset = spectrum_on_off(
             observation,

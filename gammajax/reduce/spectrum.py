@@ -1,7 +1,6 @@
 """One run reduced to a spectrum of one region: counts, off counts, exposure and energy dispersion."""
 
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -144,6 +143,8 @@ def _radius_of_events(
     inside = (event_energy >= edges[0]) & (event_energy <= edges[-1])
     lowest, highest = np.searchsorted(between, [energy[0], energy[-1]])
     largest = float(np.max(table[lowest : highest + 1]))
+    if largest == 0:
+        raise EmptyRun(f"RAD_MAX is zero at all energies for an offset of {offset:g} deg: outside its table")
     if smallest_separation(regions) < 2 * largest:
         raise EmptyRun(
             f"on and off regions overlap where RAD_MAX = {largest:g} deg: choose fewer off regions"
@@ -208,9 +209,7 @@ def disk_offsets(
     return separation(*pointing, lon, lat).ravel(), np.broadcast_to(w / (2 * spokes), (spokes, rings)).ravel()
 
 
-# A program that runs a few milliseconds per run: quick compilation is worth more than quick code.
-@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-def _response(
+def exposure_and_kernel(
     aeff: EffectiveArea,
     edisp: EnergyDispersion,
     psf: PSFTable | PSF3Gauss | None,
@@ -222,11 +221,20 @@ def _response(
     livetime: Scalar,
     radius: Scalar,
 ) -> tuple[Exposure, Kernel]:
+    """Exposure [cm2 s] and dispersion kernel as a pure function of the responses, for a program of one's own.
+
+    exposure_i = livetime * sum_k weights_k Aeff(E_i, offsets_k) [* containment(radius | E_i, offset)];
+    differentiable in every argument. Edges in TeV, offsets and radius in deg, livetime in s.
+    """
     center = jnp.sqrt(energy_true[1:] * energy_true[:-1])
     exposure = aeff.evaluate(center[:, None], offsets) @ weights * livetime
     if psf is not None:
         exposure = exposure * _containment(psf, radius, center, offset)
     return exposure, edisp.kernel(energy_true, energy, offset)
+
+
+# A program that takes a millisecond per run: quick compilation is worth more than quick code.
+_response = jax.jit(exposure_and_kernel, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def _containment(psf: PSFTable | PSF3Gauss, radius: Scalar, energy: Array, offset: Scalar) -> Exposure:

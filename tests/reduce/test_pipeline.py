@@ -1,0 +1,85 @@
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from made_runs import EDGES, SOURCE, made_run
+
+from gammajax.errors import ConfigError, EmptyRun
+from gammajax.geom.mask import CircleMask
+from gammajax.geom.regions import Circle
+from gammajax.reduce.pipeline import reduce_spectra
+
+ON = Circle(*SOURCE, 0.1)
+RUNS = [made_run(obs_id) for obs_id in (30, 10, 20)]
+EMPTY = made_run(99, n=0)
+
+
+def reduced(runs, on=ON, **options):
+    return reduce_spectra(runs, on, energy=EDGES, energy_true=EDGES, **options)
+
+
+def same(found, expected):
+    assert [d.name for d in found.datasets] == [d.name for d in expected.datasets]
+    for one, other in zip(found.datasets, expected.datasets, strict=True):
+        for field in ("counts", "counts_off", "acceptance_off", "mask_safe"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+        np.testing.assert_allclose(one.exposure, other.exposure, rtol=1e-14)
+        assert one.exposure.dtype == np.float64
+
+
+def test_order_and_names():
+    found = reduced(RUNS, name="made")
+    assert [d.name for d in found] == ["made-30", "made-10", "made-20"]
+    assert len(found) == 3
+    assert not found.failures
+
+
+def test_failures_are_named_and_the_others_go_on():
+    found = reduced([RUNS[0], EMPTY, RUNS[1]])
+    assert [d.name for d in found.datasets] == ["30", "10"]
+    assert found.failures == {99: "run 99: the run has no events"}
+    assert "2 datasets, 1 failed runs" in repr(found)
+    assert "run 99: the run has no events" in repr(found)
+
+
+def test_failures_of_the_observations_are_passed_on():
+    class Read(list):
+        failures = {7: "run 7: seven.fits is absent"}
+
+    assert reduced(Read(RUNS)).failures == Read.failures
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads(workers):
+    with ThreadPoolExecutor(workers) as pool:
+        same(reduced(RUNS, executor=pool), reduced(RUNS))
+
+
+def test_processes():
+    mask = CircleMask((Circle(83.0, 22.5, 0.2),))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        found = reduced([*RUNS, EMPTY], exclusion_mask=mask, safe_mask=["aeff-max"], executor=pool)
+    same(found, reduced([*RUNS, EMPTY], exclusion_mask=mask, safe_mask=["aeff-max"]))
+    assert list(found.failures) == [99]
+
+
+def test_stack():
+    found = reduced([*RUNS, EMPTY], stack=True, name="made")
+    assert [d.name for d in found.datasets] == ["made"]
+    np.testing.assert_array_equal(found.datasets[0].counts, sum(d.counts for d in reduced(RUNS)))
+    assert found.datasets[0].provenance.obs_ids == (30, 10, 20)
+    with pytest.raises(EmptyRun, match="run 99"):
+        reduced([EMPTY], stack=True)
+
+
+def test_wrong_axes_and_masks_fail_at_once():
+    with pytest.raises(ConfigError, match="energy_true needs"):
+        reduce_spectra(RUNS, ON, energy=EDGES, energy_true=EDGES[::-1])
+    with pytest.raises(ConfigError, match="nearest"):
+        reduced(RUNS, safe_mask=["aeff-mx"])
+
+
+def test_long_tables_are_cut():
+    found = reduced([made_run(i, n=50) for i in range(1, 24)])
+    assert "... and 3 more" in repr(found)
