@@ -1,0 +1,146 @@
+"""`Posterior`: draws with their names, diagnostics and tables; written to HDF5 and ArviZ."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
+
+from gammajax.errors import ConfigError
+from gammajax.io.hdf5 import read_hdf5, write_hdf5
+from gammajax.models.collection import Models
+
+R_HAT_LIMIT = 1.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Posterior:
+    """Draws of the free parameters: `samples[chain, draw, parameter]` in the order of `paths`, canonical units.
+
+    `models` holds the best fit that the sampling started from; `stats` the sampler's numbers per chain and draw.
+    """
+
+    models: Models
+    paths: tuple[str, ...]
+    samples: np.ndarray
+    stats: Mapping[str, np.ndarray]
+    timings: Mapping[str, float]
+
+    def __getitem__(self, path: str) -> np.ndarray:
+        """Draws of one parameter, shape (chain, draw)."""
+        (found,) = self.models.match(path)
+        if found not in self.paths:
+            raise ConfigError(f"{found} was not sampled: it is frozen or linked")
+        return self.samples[:, :, self.paths.index(found)]
+
+    @property
+    def flat(self) -> np.ndarray:
+        """All draws of all chains, shape (chain * draw, parameter)."""
+        return self.samples.reshape(-1, len(self.paths))
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Posterior means, in the order of `paths`."""
+        return self.flat.mean(axis=0)
+
+    @property
+    def std(self) -> np.ndarray:
+        """Posterior standard deviations, in the order of `paths`."""
+        return self.flat.std(axis=0, ddof=1)
+
+    @property
+    def r_hat(self) -> np.ndarray:
+        """Split Gelman-Rubin statistic of each parameter; below 1.01 the chains agree."""
+        return np.array([float(split_gelman_rubin(self[path])) for path in self.paths])
+
+    @property
+    def ess(self) -> np.ndarray:
+        """Effective number of independent draws of each parameter."""
+        return np.array([float(effective_sample_size(self[path])) for path in self.paths])
+
+    @property
+    def divergences(self) -> int:
+        """Draws whose trajectory diverged: any that persist mean that the result is not to be trusted."""
+        return int(np.sum(self.stats["diverging"]))
+
+    @property
+    def message(self) -> str:
+        """One sentence on whether the chains can be trusted, and what to do if not."""
+        worst = int(np.argmax(self.r_hat))
+        if self.divergences:
+            return (
+                f"{self.divergences} divergent draws: raise target_accept, or look for parameters that the data do "
+                "not constrain and give them priors."
+            )
+        if self.r_hat[worst] > R_HAT_LIMIT:
+            return f"R-hat of {self.paths[worst]} is {self.r_hat[worst]:.3f}: take more draws or a longer warmup."
+        return "The chains agree (R-hat < 1.01, no divergences)."
+
+    @property
+    def table(self) -> Table:
+        """Mean, width, quantiles, R-hat and effective draws of each parameter."""
+        quantiles = np.quantile(self.flat, [0.05, 0.16, 0.5, 0.84, 0.95], axis=0)
+        table = Table({"path": self.paths, "mean": self.mean, "std": self.std})
+        for name, values in zip(("q05", "q16", "median", "q84", "q95"), quantiles, strict=True):
+            table[name] = values
+        table["unit"] = [self.models.rows[path].unit for path in self.paths]
+        table["r_hat"], table["ess"] = self.r_hat, self.ess
+        for name in ("mean", "std", "q05", "q16", "median", "q84", "q95"):
+            table[name].info.format = ".5g"
+        table["r_hat"].info.format, table["ess"].info.format = ".4f", ".0f"
+        return table
+
+    def __repr__(self) -> str:
+        chains, draws, _ = self.samples.shape
+        lines = "\n".join(self.table.pformat(max_lines=-1, max_width=-1))
+        return f"Posterior: {chains} chains of {draws} draws. {self.message}\n{lines}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.message}</p>{self.table._repr_html_()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Summary as plain Python, ready for JSON (without the draws)."""
+        numbers = zip(self.paths, self.mean, self.std, self.r_hat, self.ess, strict=True)
+        return {
+            "parameters": [
+                {"path": p, "mean": m, "std": s, "r_hat": r, "ess": e, "unit": self.models.rows[p].unit}
+                for p, m, s, r, e in numbers
+            ],
+            "chains": self.samples.shape[0],
+            "draws": self.samples.shape[1],
+            "divergences": self.divergences,
+            "steps_per_draw": float(np.mean(self.stats["num_steps"])),
+            "message": self.message,
+            "timings": dict(self.timings),
+        }
+
+    def to_arviz(self) -> Any:
+        """The draws as `arviz.InferenceData`; raises `ConfigError` without ArviZ."""
+        try:
+            import arviz
+        except ImportError as error:
+            raise ConfigError("to_arviz needs ArviZ: install it with the extra gammajax[arviz]") from error
+        stats = {"diverging": self.stats["diverging"], "n_steps": self.stats["num_steps"]}
+        stats |= {"acceptance_rate": self.stats["accept_prob"], "lp": -self.stats["potential"]}
+        return arviz.from_dict(posterior={p: self[p] for p in self.paths}, sample_stats=stats)
+
+    def write(self, path: str | Path) -> Path:
+        """Write draws, names, units and the sampler's numbers as HDF5."""
+        units = [self.models.rows[p].unit for p in self.paths]
+        arrays = {"samples": self.samples, **{f"stats/{k}": v for k, v in self.stats.items()}}
+        header = {"kind": "posterior", "paths": list(self.paths), "units": units, **dict(self.timings)}
+        return write_hdf5(path, arrays, header)
+
+    @classmethod
+    def read(cls, path: str | Path, models: Models) -> "Posterior":
+        """Read draws written by `write`; `models` are those they belong to. Raises if the parameters differ."""
+        arrays, header = read_hdf5(path, kind="posterior")
+        paths = tuple(str(p) for p in header["paths"])
+        for p in paths:
+            models.match(p)
+        stats = {k.removeprefix("stats/"): v for k, v in arrays.items() if k.startswith("stats/")}
+        timings = {k: float(header[k]) for k in ("compile", "run", "total")}
+        return cls(models, paths, arrays["samples"], stats, timings)

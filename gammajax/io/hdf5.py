@@ -1,0 +1,43 @@
+"""HDF5 files of gammajax: named arrays, and a header of numbers and texts as attributes. No pickles.
+
+Schema version 1: the root attributes `creator`, `schema`, `kind`, further attributes of that kind, and datasets.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from gammajax.errors import FileFormatError, MissingFile
+
+SCHEMA = 1
+
+
+def write_hdf5(path: str | Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Path:
+    """Write arrays and a header, which must have the key "kind"; returns the path."""
+    path = Path(path)
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"creator": "gammajax", "schema": SCHEMA, **header})
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)
+    return path
+
+
+def read_hdf5(path: str | Path, *, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and header of a file of the given kind. Raises `MissingFile` or `FileFormatError`."""
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"{path} does not exist")
+    try:
+        with h5py.File(path, "r") as file:
+            header = dict(file.attrs)
+            arrays: dict[str, np.ndarray] = {}
+            file.visititems(lambda name, x: arrays.update({name: x[()]}) if isinstance(x, h5py.Dataset) else None)
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read as HDF5: {error}") from error
+    if header.get("kind") != kind or header.get("schema") != SCHEMA:
+        have = f"kind {header.get('kind')!r}, schema {header.get('schema')!r}"
+        raise FileFormatError(f"{path}: expected a gammajax file of kind {kind!r}, schema {SCHEMA}; it has {have}")
+    return arrays, header
