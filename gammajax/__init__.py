@@ -1,3 +1,99 @@
+"""gammajax: a differentiable, JAX-accelerated likelihood engine for gamma-ray astronomy."""
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
 import jax
 
-jax.config.update("jax_enable_x64", True)
+if "JAX_ENABLE_X64" not in os.environ:
+    # Differences of large log likelihoods need double precision; JAX_ENABLE_X64=0 chooses the float32 mode.
+    jax.config.update("jax_enable_x64", True)
+
+if TYPE_CHECKING:
+    from gammajax.cache import enable_compilation_cache as enable_compilation_cache
+    from gammajax.data.store import DataStore as DataStore
+    from gammajax.datasets.collection import Datasets as Datasets
+    from gammajax.datasets.spectrum import SpectrumDataset as SpectrumDataset
+    from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
+    from gammajax.errors import GammajaxError as GammajaxError
+    from gammajax.infer.fit import Fit as Fit
+    from gammajax.infer.fit import fit as fit
+    from gammajax.infer.posterior import Posterior as Posterior
+    from gammajax.infer.profile import Profile as Profile
+    from gammajax.infer.profile import profile as profile
+    from gammajax.infer.refit import refit_toys as refit_toys
+    from gammajax.infer.sample import sample as sample
+    from gammajax.likelihood.problem import Problem as Problem
+    from gammajax.likelihood.problem import nll as nll
+    from gammajax.likelihood.problem import stat as stat
+    from gammajax.likelihood.toys import asimov as asimov
+    from gammajax.likelihood.toys import fake as fake
+    from gammajax.models.collection import Models as Models
+    from gammajax.models.sky import SkyModel as SkyModel
+    from gammajax.models.spectral import CompoundSpectralModel as CompoundSpectralModel
+    from gammajax.models.spectral import ExpCutoffPowerLaw as ExpCutoffPowerLaw
+    from gammajax.models.spectral import LogParabola as LogParabola
+    from gammajax.models.spectral import PowerLaw as PowerLaw
+    from gammajax.models.spectral import SpectralModel as SpectralModel
+    from gammajax.params.field import data as data
+    from gammajax.params.field import param as param
+    from gammajax.params.field import weights as weights
+    from gammajax.params.priors import LogNormal as LogNormal
+    from gammajax.params.priors import LogUniform as LogUniform
+    from gammajax.params.priors import Normal as Normal
+    from gammajax.params.priors import Uniform as Uniform
+    from gammajax.reduce.pipeline import reduce_spectra as reduce_spectra
+
+_HOME = {
+    "enable_compilation_cache": "cache",
+    "DataStore": "data.store",
+    "Datasets": "datasets.collection",
+    "SpectrumDataset": "datasets.spectrum",
+    "SpectrumDatasetOnOff": "datasets.spectrum",
+    "GammajaxError": "errors",
+    "Fit": "infer.fit",
+    "fit": "infer.fit",
+    "Posterior": "infer.posterior",
+    "Profile": "infer.profile",
+    "profile": "infer.profile",
+    "refit_toys": "infer.refit",
+    "sample": "infer.sample",
+    "Problem": "likelihood.problem",
+    "nll": "likelihood.problem",
+    "stat": "likelihood.problem",
+    "asimov": "likelihood.toys",
+    "fake": "likelihood.toys",
+    "Models": "models.collection",
+    "SkyModel": "models.sky",
+    "CompoundSpectralModel": "models.spectral",
+    "ExpCutoffPowerLaw": "models.spectral",
+    "LogParabola": "models.spectral",
+    "PowerLaw": "models.spectral",
+    "SpectralModel": "models.spectral",
+    "Scalar": "_typing",
+    "data": "params.field",
+    "param": "params.field",
+    "weights": "params.field",
+    "LogNormal": "params.priors",
+    "LogUniform": "params.priors",
+    "Normal": "params.priors",
+    "Uniform": "params.priors",
+    "reduce_spectra": "reduce.pipeline",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Names are found on first use: `import gammajax` stays fast, and numpyro loads only when something is sampled.
+    if name not in _HOME:
+        raise AttributeError(f"module 'gammajax' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"gammajax.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
