@@ -143,21 +143,29 @@ def write_run(path: Path, obs_id: int = 1, **header: object) -> Path:
     return write(path, *hdus)
 
 
+HDU_NAMES = {
+    "events": "events",
+    "gti": "gti",
+    "aeff_2d": "effective area",
+    "edisp_2d": "energy dispersion",
+    "psf_table": "psf",
+    "rad_max_2d": "rad_max",
+}
+
+
 def write_index(
     folder: Path, files: dict[int, str], kinds=("events", "gti", "aeff_2d", "edisp_2d", "psf_table")
-):
-    rows = [(i, k.rsplit("_", 1)[0] if "_" in k else k, k, "", f, names[k]) for i, f in files.items() for k in kinds]  # fmt: skip
-    names = {"events": "events", "gti": "gti", "aeff_2d": "effective area", "edisp_2d": "energy dispersion",
-             "psf_table": "psf", "rad_max_2d": "rad_max"}  # fmt: skip
-    rows = [
-        (i, k.rsplit("_", 1)[0] if "_" in k else k, k, "", f, names[k])
-        for i, f in files.items()
-        for k in kinds
-    ]
+) -> Path:
+    """Index tables in `folder` for runs whose HDUs lie in one file each; OBS_ID is the only obs column."""
     ids = np.array(list(files), dtype=np.int64)
     write(folder / "obs-index.fits", table("OBS_INDEX", [fits.Column("OBS_ID", "K", array=ids)]))
-    columns = [fits.Column("OBS_ID", "K", array=np.array([row[0] for row in rows], dtype=np.int64))]
-    for i, name in enumerate(("HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME"), start=1):
+    rows = [
+        (kind if kind in ("events", "gti") else kind.rsplit("_", 1)[0], kind, "", file, HDU_NAMES[kind])
+        for file in files.values()
+        for kind in kinds
+    ]
+    columns = [fits.Column("OBS_ID", "K", array=np.repeat(ids, len(kinds)))]
+    for i, name in enumerate(("HDU_TYPE", "HDU_CLASS", "FILE_DIR", "FILE_NAME", "HDU_NAME")):
         columns.append(fits.Column(name, "60A", array=np.array([row[i] for row in rows])))
     write(folder / "hdu-index.fits", table("HDU_INDEX", columns))
     return folder

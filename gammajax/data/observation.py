@@ -1,8 +1,7 @@
 """One observation run: what is on disk about it, read when it is first used."""
 
-import copy
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +39,10 @@ class Observation:
     def __init__(self, obs_id: int, locations: Mapping[str, HDULocation]):
         self.obs_id = int(obs_id)
         self.locations = {kind: place for kind, place in locations.items() if kind in USED}
-        self._interval: Any = None
+        self._intervals: tuple[Any, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in ("obs_id", "locations", "_interval")}
+        return {name: self.__dict__[name] for name in ("obs_id", "locations", "_intervals")}
 
     def __repr__(self) -> str:
         return f"Observation({self.obs_id}, {', '.join(path.name for path in self.files) or 'no files'})"
@@ -65,14 +64,12 @@ class Observation:
     @cached_property
     def events(self) -> Events:
         """The event list, all of it: cut on the time selection only."""
-        events = self._run[1]
-        return events if self._interval is None else events.select_time(self._interval)
+        return reduce(Events.select_time, self._intervals, self._run[1])
 
     @cached_property
     def gti(self) -> GTI:
         """The good time intervals within the time selection."""
-        gti = self._run[2]
-        return gti if self._interval is None else gti.select_time(self._interval)
+        return reduce(GTI.select_time, self._intervals, self._run[2])
 
     @property
     def telescope(self) -> str:
@@ -170,13 +167,8 @@ class Observation:
 
     def select_time(self, interval: Any) -> "Observation":
         """This run cut to `interval`, a pair of astropy times or text: events, GTI and so the livetime."""
-        new = copy.copy(self)
-        new._interval = interval
-        if self._interval is not None:
-            low, high = (
-                [t if isinstance(t, Time) else Time(t) for t in pair] for pair in (self._interval, interval)
-            )
-            new._interval = (max(low[0], high[0]), min(low[1], high[1]))
+        new = Observation(self.obs_id, self.locations)
+        new._intervals = (*self._intervals, interval)
         return new
 
     def info(self) -> str:

@@ -190,7 +190,7 @@ def _values(
     data = column(table, path, name, unit=unit, default=default)[0]
     stored = _stored_order(table, name, form.axes)
     lengths = {prefix: axis.points.size for prefix, axis in axes.items()}
-    for order in (form.axes, stored):
+    for order in (stored, form.axes):
         shape = tuple(lengths[prefix] for prefix in order)
         if data.shape == shape or (np.ndim(data) <= 1 and data.size == np.prod(shape)):
             data = np.transpose(data.reshape(shape), [order.index(prefix) for prefix in form.order])
