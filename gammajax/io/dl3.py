@@ -46,7 +46,7 @@ class TimeReference:
         """Elapsed SI seconds from this epoch to `time`.
 
         >>> ref = TimeReference(51910, 0.000742870370370241, "tt")
-        >>> round(ref.to_seconds(ref.to_time(123890826.0)), 5)
+        >>> round(float(ref.to_seconds(ref.to_time(123890826.0))), 5)
         123890826.0
         """
         elapsed: Any = time - Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale)
