@@ -1,9 +1,11 @@
+import io
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 from made_runs import EDGES, SOURCE, made_run
+from rich.console import Console
 
 from gammajax.errors import ConfigError, EmptyRun
 from gammajax.geom.mask import CircleMask
@@ -83,3 +85,14 @@ def test_wrong_axes_and_masks_fail_at_once():
 def test_long_tables_are_cut():
     found = reduced([made_run(i, n=50) for i in range(1, 24)])
     assert "... and 3 more" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "wanted", "shown"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_progress_is_for_terminals(monkeypatch, terminal, wanted, shown):
+    text = io.StringIO()
+    made = Console(file=text, force_terminal=terminal, width=100)
+    monkeypatch.setattr("gammajax.reduce.pipeline.Console", lambda stderr: made)
+    assert len(reduced(RUNS, progress=wanted)) == 3
+    assert ("Reducing runs" in text.getvalue()) == shown
