@@ -3,7 +3,7 @@
 Schema version 1: the root attributes `creator`, `schema`, `kind`, further attributes of that kind, and datasets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +41,14 @@ def read_hdf5(path: str | Path, *, kind: str) -> tuple[dict[str, np.ndarray], di
         have = f"kind {header.get('kind')!r}, schema {header.get('schema')!r}"
         raise FileFormatError(f"{path}: expected a gammajax file of kind {kind!r}, schema {SCHEMA}; it has {have}")
     return arrays, header
+
+
+def write_arrays(path: str | Path, kind: str, arrays: Sequence[Any]) -> Path:
+    """Write a list of arrays in order, such as the weights of a network."""
+    return write_hdf5(path, {f"{i:04d}": np.asarray(x) for i, x in enumerate(arrays)}, {"kind": kind})
+
+
+def read_arrays(path: str | Path, kind: str) -> list[np.ndarray]:
+    """The list of arrays that `write_arrays` wrote."""
+    arrays, _ = read_hdf5(path, kind=kind)
+    return [arrays[name] for name in sorted(arrays)]

@@ -262,17 +262,22 @@ def _matrix_hdu(spectrum: OgipSpectrum) -> fits.BinTableHDU:
     filled = [np.flatnonzero(row) for row in kernel]
     first = np.array([f[0] if len(f) else 0 for f in filled])
     size = np.array([f[-1] - f[0] + 1 if len(f) else 0 for f in filled])
-    values = np.empty(len(kernel), dtype=object)
-    values[:] = [row[f : f + s] for row, f, s in zip(kernel, first, size, strict=True)]
+    values = _ragged([row[f : f + s] for row, f, s in zip(kernel, first, size, strict=True)])
     energy = spectrum.energy_true * _KEV_PER_TEV
     columns = [
         ("ENERG_LO", "D", "keV", energy[:-1]),
         ("ENERG_HI", "D", "keV", energy[1:]),
-        ("N_GRP", "I", None, np.ones(len(kernel))),
-        ("F_CHAN", "I", None, first),
-        ("N_CHAN", "I", None, size),
+        ("N_GRP", "I", None, (size > 0).astype(int)),
+        ("F_CHAN", "PI()", None, _ragged([np.array([f] if s else [], dtype=int) for f, s in zip(first, size, strict=True)])),
+        ("N_CHAN", "PI()", None, _ragged([np.array([s] if s else [], dtype=int) for s in size])),
         ("MATRIX", "PD()", None, values),
     ]
     header = {"HDUCLAS1": "RESPONSE", "HDUCLAS2": "RSP_MATRIX", "HDUCLAS3": "REDIST", "HDUVERS": "1.3.0"}
     shape = {"CHANTYPE": "PHA", "DETCHANS": kernel.shape[1], "NUMGRP": len(kernel), "NUMELT": int(size.sum())}
     return _table("MATRIX", columns, **header, **shape, TLMIN4=0)
+
+
+def _ragged(rows: list[np.ndarray]) -> np.ndarray:
+    out = np.empty(len(rows), dtype=object)
+    out[:] = rows
+    return out

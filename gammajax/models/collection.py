@@ -5,17 +5,26 @@ import html
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
+from equinox import is_array
 
-from gammajax.errors import ModelError, OutOfBounds, PriorError
+from gammajax.errors import FileFormatError, ModelError, OutOfBounds, PriorError
+from gammajax.io.hdf5 import read_arrays, write_arrays
+from gammajax.io.matrix import read_matrix, write_matrix
+from gammajax.io.yaml import read_yaml, write_yaml
+from gammajax.models.serialise import Entry, from_component, linked_sources, to_component
 from gammajax.models.sky import SkyModel
 from gammajax.params import table as tables
 from gammajax.params.layout import Layout
 from gammajax.params.priors import Prior, PriorGroup
 from gammajax.params.table import Parameter
-from gammajax.params.tree import fill, slots
+from gammajax.params.tree import fill, fill_weights, has_weights, slots, weight_leaves
 from gammajax.units import to_value
 
 
@@ -134,6 +143,77 @@ class Models(Mapping[str, SkyModel]):
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(', '.join(self._members))}</p>{self.table._repr_html_()}"
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, path: str | Path, *, like: "Models | None" = None) -> Self:
+        """Read a models YAML of Gammapy, with its covariance file if it names one.
+
+        `like` supplies the architecture of models that hold networks, by name.
+        """
+        path = Path(path)
+        content = read_yaml(path)
+        if not isinstance(content.get("components"), list):
+            raise FileFormatError(f"{path} has no list 'components'")
+        parts = [from_component(c, like.filled if like else {}, str(path)) for c in content["components"]]
+        names = [name for name, _, _ in parts]
+        if len(set(names)) < len(names):
+            raise ModelError(f"{path}: model names must be unique, got {', '.join(names)}")
+        models = cls({name: model for name, model, _ in parts})
+        entries = {p: entry for _, _, some in parts for p, entry in some.items()}
+        models = models._told(entries)
+        if content.get("covariance"):
+            scale = {p: entry.factor for p, entry in entries.items()}
+            models._covariance = _read_covariance(path.parent / content["covariance"], models, scale)
+        if has_weights(models.tree):
+            models = models.with_weights(fill_weights(models.tree, read_arrays(path.with_suffix(".h5"), "weights")))
+        return models
+
+    def write(self, path: str | Path, *, gammapy: bool = False) -> Path:
+        """Write as Gammapy's YAML, the covariance beside it, and network weights beside it as HDF5.
+
+        With `gammapy=True`, spectra that only gammajax knows (your own classes, networks) are tabulated so that
+        Gammapy reads them.
+        """
+        path = Path(path)
+        filled = self.filled
+        parts = [to_component(name, model, self._rows, template=gammapy) for name, model in filled.items()]
+        content: dict[str, Any] = {"components": parts}
+        whole = all(part["spectral"].get("type") != "TemplateSpectralModel" for part in parts)
+        if self._covariance is not None and (whole or not gammapy):
+            file = path.with_name(f"{path.stem}_covariance.dat")
+            write_matrix(file, *self._full_covariance())
+            content["covariance"] = file.name
+        content["metadata"] = {"creator": f"gammajax {version('gammajax')}"}
+        if has_weights(self.tree) and not gammapy:
+            write_arrays(path.with_suffix(".h5"), "weights", weight_leaves(self.tree))
+        return write_yaml(content, path)
+
+    def _told(self, entries: Mapping[str, Entry]) -> Self:
+        """The table with what a file says."""
+        rows = dict(self._rows)
+        links = linked_sources(entries.items())
+        for path, entry in entries.items():
+            said = {k: getattr(entry, k) for k in ("lower", "upper", "frozen", "error")}
+            row = dataclasses.replace(rows[path], **{k: v for k, v in said.items() if v is not None})
+            if entry.prior is not None and path not in links:
+                row = dataclasses.replace(row, prior=entry.prior.in_unit(row.unit, path))
+            row.check()
+            rows[path] = row
+        for path, source in links.items():
+            rows[path] = tables.linked(rows, path, source, 1.0, 0.0)
+        return self._with(rows)
+
+    def _full_covariance(self) -> tuple[list[str], np.ndarray]:
+        """Covariance of all parameters that are not linked, zero where they were not fitted: Gammapy's order."""
+        covariance = self._covariance
+        paths = [path for path, row in self._rows.items() if row.link is None]
+        matrix = np.zeros((len(paths), len(paths)))
+        if covariance is not None:
+            where = [paths.index(path) for path in covariance.paths]
+            matrix[np.ix_(where, where)] = covariance.matrix
+        return paths, matrix
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
@@ -283,8 +363,26 @@ class Models(Mapping[str, SkyModel]):
         return new
 
 
+def _read_covariance(path: Path, models: Models, scale: Mapping[str, float]) -> Covariance:
+    """The covariance of the free parameters; rows are found by name, or by order where a file's names are not unique.
+
+    `scale` turns the file's units into canonical ones. Raises `FileFormatError` if parameters are missing.
+    """
+    names, matrix = read_matrix(path)
+    paths = [p for p, row in models.rows.items() if row.link is None]
+    if not set(models.free_paths) <= set(names):
+        if len(names) != len(paths):
+            missing = sorted(set(models.free_paths) - set(names))
+            raise FileFormatError(f"{path} has no row for {', '.join(missing)}")
+        names = paths
+    where = [names.index(p) for p in models.free_paths]
+    factor = np.array([scale.get(p, 1.0) for p in models.free_paths])
+    return Covariance(tuple(models.free_paths), matrix[np.ix_(where, where)] * np.outer(factor, factor))
+
+
 def _sky_model(name: str, model: Any) -> SkyModel:
     if not isinstance(model, SkyModel):
         hint = f": write {name}=SkyModel(spectral=...)" if name.isidentifier() else ""
         raise ModelError(f"{name!r} must be a SkyModel, got {type(model).__name__}{hint}")
-    return model
+    # A network holds its activation functions as leaves: as Partial they become structure, and only arrays are left.
+    return jax.tree_util.tree_map(lambda x: x if is_array(x) or not callable(x) else jax.tree_util.Partial(x), model)

@@ -16,7 +16,7 @@ from astropy import units as u
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import ModelError
 from gammajax.numeric.quadrature import log_nodes
-from gammajax.params.field import Model, param
+from gammajax.params.field import Model, data, param
 from gammajax.units import DNDE, FLUX, to_value
 
 
@@ -121,6 +121,27 @@ class LogParabola(SpectralModel):
     def dnde(self, energy: Scalar) -> Scalar:
         x = jnp.log(energy / self.reference)
         return self.amplitude * jnp.exp(-(self.alpha + self.beta * x) * x)
+
+
+class TemplateSpectralModel(SpectralModel):
+    """Spectrum given by a table: linear interpolation of ln dnde in ln E, continued beyond both ends.
+
+    `energy` [TeV] increasing, `values` [cm-2 s-1 TeV-1] positive. Nothing is fitted.
+    """
+
+    tag = ("TemplateSpectralModel", "template")
+    energy: Float[Array, "point"] = data(unit="TeV")
+    values: Float[Array, "point"] = data(unit=DNDE)
+
+    def __check_init__(self) -> None:
+        if isinstance(self.energy, jax.Array) and self.energy.ndim == 1 and self.energy.shape != self.values.shape:
+            raise ModelError(f"TemplateSpectralModel: {self.energy.shape[0]} energies, {self.values.shape} values")
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        x, y = jnp.log(self.energy), jnp.log(self.values)
+        t = jnp.log(energy)
+        low = jnp.clip(jnp.searchsorted(x, t) - 1, 0, x.size - 2)
+        return jnp.exp(y[low] + (t - x[low]) * (y[low + 1] - y[low]) / (x[low + 1] - x[low]))
 
 
 OPERATORS = {"add": python_operator.add, "mul": python_operator.mul}

@@ -1,0 +1,70 @@
+"""Simulated counts of binned datasets: Asimov (expected) and Poisson toys."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from gammajax._typing import Array
+from gammajax.datasets.collection import Datasets
+from gammajax.datasets.groups import CashGroup, Group
+from gammajax.datasets.spectrum import Spectrum, SpectrumDataset
+from gammajax.likelihood.problem import Bins, Problem, signals
+from gammajax.likelihood.stats import floored, wstat_profile
+from gammajax.models.collection import Models
+
+
+def expected(group: Group, signal: Bins) -> tuple[Bins, ...]:
+    """Expected counts of a group for a predicted signal: `(counts,)`, or `(counts, counts_off)`.
+
+    The background of on-off data is the one that the measured counts make most likely at this signal.
+    """
+    if isinstance(group, CashGroup):
+        return (floored(signal + group.background),)
+    mu_on, mu_off, _ = wstat_profile(group.counts, group.counts_off, group.alpha, signal)
+    return jnp.where(group.alpha > 0, mu_on, floored(signal)), jnp.where(group.alpha > 0, mu_off, 0.0)
+
+
+def draw(problem: Problem, key: Array, n: int) -> tuple[tuple[Bins, ...], ...]:
+    """`n` sets of Poisson counts at the start values of a problem; arrays gain a leading axis of length `n`."""
+    values = problem.layout.values(problem.start)
+    means = tuple(expected(g, s) for g, s in zip(problem.groups, signals(problem, values), strict=True))
+    leaves, structure = jax.tree_util.tree_flatten(means)
+    keys = jax.random.split(key, len(leaves))
+    dtype = problem.start.dtype
+    counts = [jax.random.poisson(k, mu, (n, *mu.shape)).astype(dtype) for k, mu in zip(keys, leaves, strict=True)]
+    return jax.tree_util.tree_unflatten(structure, counts)
+
+
+def asimov(datasets: Sequence[Spectrum], models: Models) -> Datasets:
+    """The datasets with their counts replaced by what `models` predict (Asimov data).
+
+    The statistic has its minimum at the model parameters. Reference: G. Cowan et al., EPJ C 71, 1554 (2011).
+    """
+    problem = Problem(datasets, models)
+    values = problem.layout.values(problem.start)
+    means = [expected(g, s) for g, s in zip(problem.groups, signals(problem, values), strict=True)]
+    return _with_counts(datasets, problem, means)
+
+
+def fake(datasets: Sequence[Spectrum], models: Models, *, key: Array) -> Datasets:
+    """The datasets with their counts replaced by one Poisson draw from what `models` predict."""
+    problem = Problem(datasets, models)
+    return _with_counts(datasets, problem, [tuple(x[0] for x in group) for group in draw(problem, key, 1)])
+
+
+def _with_counts(datasets: Sequence[Spectrum], problem: Problem, counts: Sequence[tuple[Any, ...]]) -> Datasets:
+    new = list(datasets)
+    for group, arrays in zip(problem.groups, counts, strict=True):
+        for row, position in enumerate(group.index.tolist()):
+            dataset = datasets[position]
+            n = dataset.counts.size
+            trimmed = tuple(x[row, :n] for x in arrays)
+            new[position] = eqx.tree_at(_counts_of, dataset, trimmed)
+    return Datasets(new)
+
+
+def _counts_of(dataset: Spectrum) -> tuple[Array, ...]:
+    return (dataset.counts,) if isinstance(dataset, SpectrumDataset) else (dataset.counts, dataset.counts_off)
