@@ -55,7 +55,7 @@ class Run:
 
 @dataclass(frozen=True)
 class _Form:
-    """A response in the file: EXTNAME, HDUCLAS2, axes fastest first, value columns (unit here, in the file)."""
+    """A response in the file: EXTNAME, HDUCLAS2, axes fastest first, value columns (unit here, there)."""
 
     extname: str
     hduclas2: str

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gammajax._typing import Float
+from gammajax._typing import Edges, Float
+from gammajax.errors import ConfigError, nearest
 from gammajax.geom.axes import energy_edges
 from gammajax.io.dl3 import TimeReference
 from gammajax.io.dl3_write import Site
 from gammajax.io.irf import GridAxis
 
 Values = Float[np.ndarray, "..."]
+
+PSF_FORMATS = ("psf_3gauss", "psf_table")
 
 TAIL_WIDTH = 2.5
 """Width of the tail of the PSF in units of that of its core."""
@@ -26,8 +29,8 @@ class Instrument:
     """A telescope (array): its response in parametric form, its site, its habits, and the format it writes.
 
     All methods take numpy arrays (energies [TeV], offsets from the pointing [deg]) that broadcast together.
-    Make variants with `dataclasses.replace(HESS, rad_max=0.1)`. Raises `ConfigError` (from `energy_edges`) or
-    `UnitMismatch` where a field makes no sense.
+    Make variants with `dataclasses.replace(HESS, rad_max=0.1)`. Raises `ConfigError` where fields make no
+    sense.
 
     >>> f"{float(HESS.effective_area(1.0, 0.0)):.2e} cm2"
     '1.21e+09 cm2'
@@ -89,6 +92,22 @@ class Instrument:
     intervals: int = 1
     """Good time intervals per run."""
 
+    def __post_init__(self) -> None:
+        if self.psf_format not in PSF_FORMATS:
+            raise ConfigError(
+                f"{self.name}: there is no psf_format {self.psf_format!r}; "
+                f"nearest: {nearest(self.psf_format, PSF_FORMATS)}"
+            )
+        if self.rad_max is not None and self.rad_max_widths is not None:
+            raise ConfigError(f"{self.name}: give rad_max or rad_max_widths, not both")
+        if not (0 < self.deadc <= 1 and self.intervals >= 1 and 0 <= self.tail < 1):
+            raise ConfigError(
+                f"{self.name}: deadc lies in 0..1 (got {self.deadc:g}), tail in 0..1 (got {self.tail:g}), "
+                f"and there is at least one interval (got {self.intervals})"
+            )
+        if self.offset.points.size < 2:
+            raise ConfigError(f"{self.name}: the offset axis needs at least two bins or nodes")
+
     @property
     def is_pointlike(self) -> bool:
         """True if the tables are made after a directional cut."""
@@ -121,8 +140,8 @@ class Instrument:
     def psf_width(self, energy: Values | float, offset: Values | float) -> Values:
         """Gaussian width [deg] of the core of the PSF.
 
-        sqrt(psf_core^2 + psf_1tev^2 TeV / E) (1 + 0.05 (offset / deg)^2); a fraction `tail` of the photons has a width
-        that is `TAIL_WIDTH` times larger.
+        sqrt(psf_core^2 + psf_1tev^2 TeV / E) (1 + 0.05 (offset / deg)^2); a fraction `tail` of the photons
+        has a width that is `TAIL_WIDTH` times larger.
         """
         width = np.sqrt(self.psf_core**2 + self.psf_1tev**2 / np.asarray(energy))
         return width * (1.0 + 0.05 * np.square(offset))
@@ -155,8 +174,8 @@ class Instrument:
         return np.where(offset <= self.field_of_view, self.bkg * energy**-self.bkg_index * fall, 0.0)
 
 
-def _bins(edges: np.ndarray, log: bool = False) -> GridAxis:
-    return GridAxis.from_edges(edges, log)
+def _bins(edges: Edges, log: bool = False) -> GridAxis:
+    return GridAxis.from_edges(np.asarray(edges), log)
 
 
 HESS = Instrument(

@@ -4,6 +4,7 @@ import zlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
@@ -110,7 +111,7 @@ def generator(key: Any, *salt: str | int) -> np.random.Generator:
     >>> bool(generator(1, "hess").random() == generator(1, "hess").random() != generator(1, "lst").random())
     True
     """
-    if isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key):
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         words = [int(word) for word in np.ravel(jax.random.key_data(key))]
     elif isinstance(key, int | np.integer) and key >= 0:
         words = [int(key)]
@@ -136,8 +137,8 @@ def _info(
     source: tuple[float, float],
     gti: GTITable,
 ) -> RunInfo:
-    middle = instrument.reference.to_time(0.5 * (gti.start[0] + gti.stop[-1]))
-    alt, az = horizontal(aim, instrument.site, float(middle.utc.mjd))
+    middle: Any = instrument.reference.to_time(0.5 * (gti.start[0] + gti.stop[-1])).utc
+    alt, az = horizontal(aim, instrument.site, float(middle.mjd))
     return RunInfo(
         obs_id=obs_id,
         telescope=f"{instrument.name.upper()}-like",

@@ -7,15 +7,17 @@ responses A, p(mu | E) and the containment C(rad | E), the cut RAD_MAX(E') at E'
     P(E) = int p(mu | E) C(RAD_MAX(mu E) | E) dmu.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
 
 from gammajax._typing import Float
 from gammajax.geom.axes import energy_edges
 from gammajax.io.irf import GridAxis, Response
 from gammajax.simulate.instruments import TAIL_WIDTH, Instrument
+
+_erf = np.vectorize(math.erf, otypes=[float])
 
 RAD_BINS = 120
 SUBSTEPS = 8
@@ -24,7 +26,7 @@ SUBSTEPS = 8
 
 @dataclass(frozen=True)
 class Responses:
-    """Tables of an instrument: `aeff` and `edisp` before any directional cut, and those `written` to files."""
+    """Tables: `aeff` and `edisp` before any directional cut, and all those `written` to files."""
 
     aeff: Response
     edisp: Response
@@ -35,7 +37,7 @@ def responses(instrument: Instrument) -> Responses:
     """All tables of an instrument.
 
     `written` are AEFF_2D, EDISP_2D and, FULL-ENCLOSURE: PSF_3GAUSS or PSF_TABLE, and BKG_2D; POINT-LIKE:
-    RAD_MAX_2D where the cut depends on energy. Raises `ValueError` for an unknown `psf_format`.
+    RAD_MAX_2D where the cut depends on energy.
 
     >>> from gammajax.simulate.instruments import MAGIC
     >>> [table.kind for table in responses(MAGIC).written]
@@ -71,7 +73,8 @@ def energy_dispersion(instrument: Instrument) -> Response:
     width = instrument.energy_resolution(e, th)
     centre = np.log1p(instrument.energy_bias(e)) - 0.5 * width**2
     edges = np.log(np.maximum(migra.edges, np.finfo(float).tiny))
-    probability = np.diff(ndtr((edges - centre) / width), axis=-1)
+    # factors 1/2 drop out of the normalisation
+    probability = np.diff(_erf((edges - centre) / (np.sqrt(2.0) * width)), axis=-1)
     density = probability / np.diff(migra.edges) / probability.sum(axis=-1, keepdims=True)
     axes = {"energy": energy, "offset": offset, "migra": migra}
     return Response(kind="edisp_2d", axes=axes, values={"MATRIX": density})
@@ -111,7 +114,7 @@ def background(instrument: Instrument) -> Response:
 def rad_max(instrument: Instrument) -> Response:
     """RAD_MAX_2D [deg], shape (energy, offset): five bins per decade, one offset bin for all offsets."""
     edges = instrument.energy.edges
-    energy = GridAxis.from_edges(energy_edges(edges[0], edges[-1], per_decade=5), log=True)
+    energy = GridAxis.from_edges(np.asarray(energy_edges(edges[0], edges[-1], per_decade=5)), log=True)
     offset = GridAxis.from_edges(np.array([0.0, instrument.field_of_view]))
     values = {"RAD_MAX": instrument.cut(energy.points)[:, None]}
     return Response(kind="rad_max_2d", axes={"energy": energy, "offset": offset}, values=values)
@@ -123,16 +126,11 @@ def after_cut(instrument: Instrument, aeff: Response, edisp: Response) -> tuple[
     density = edisp.values["MATRIX"] * _passing(instrument, table)
     passing = np.sum(density * np.diff(instrument.migra.edges), axis=-1)
     fixed = instrument.rad_max if instrument.rad_max is not None else np.nan
+    area = aeff.values["EFFAREA"] * passing
+    density = density / np.where(passing > 0, passing, 1.0)[..., None]
     cut = (
-        replace(
-            aeff, values={"EFFAREA": aeff.values["EFFAREA"] * passing}, is_pointlike=True, rad_max=fixed
-        ),
-        replace(
-            edisp,
-            values={"MATRIX": density / np.where(passing > 0, passing, 1.0)[..., None]},
-            is_pointlike=True,
-            rad_max=fixed,
-        ),
+        replace(aeff, values={"EFFAREA": area}, is_pointlike=True, rad_max=fixed),
+        replace(edisp, values={"MATRIX": density}, is_pointlike=True, rad_max=fixed),
     )
     return cut if table is None else (*cut, table)
 

@@ -1,5 +1,7 @@
 """When and where to point: wobble positions around a source, runs around its culmination at midnight."""
 
+from typing import Any
+
 import numpy as np
 from astropy.time import Time
 
@@ -30,7 +32,8 @@ def starts(ra: float, site: Site, year: int, runs: int, duration: float) -> list
     stands opposite and the source culminates at midnight.
     """
     # the Sun has the right ascension 0 on March 20, and gains a turn in a year
-    opposition = Time(f"{year}-03-20").mjd + ((ra + 180.0) % 360.0) / 360.0 * 365.25
+    equinox: Any = Time(f"{year}-03-20").mjd
+    opposition = float(equinox) + ((ra + 180.0) % 360.0) / 360.0 * 365.25
     culmination = opposition + ((ra - sidereal_angle(opposition, site.lon)) % 360.0) / _SIDEREAL_RATE
     step = (duration + PAUSE) / 86400.0
     return [
