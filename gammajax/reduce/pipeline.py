@@ -21,7 +21,7 @@ from gammajax.numeric.sphere import separation
 from gammajax.reduce.reflected import OffRegionFinder, ReflectedRegions
 from gammajax.reduce.safe_mask import SafeMask
 from gammajax.reduce.spectrum import spectrum_on_off
-from gammajax.reduce.stack import stack as stack_datasets
+from gammajax.reduce.stack import stack_spectra
 from gammajax.units import to_value
 
 
@@ -140,7 +140,7 @@ def reduce_spectra(
         if not datasets:
             reasons = "; ".join(failures.values()) or "there were no runs"
             raise EmptyRun(f"no run is left to stack: {reasons}")
-        datasets = [stack_datasets(datasets, name or "stacked")]
+        datasets = [stack_spectra(datasets, name or "stacked")]
     return Reduction(datasets, failures)
 
 

@@ -2,10 +2,12 @@
 
 The background of an on region is measured at the same offset from the pointing, where the acceptance is the
 same (Berge, Funk & Hinton 2007, A&A 466, 1219). Placement follows Gammapy's finders step by step, pixel grid
-included, so that the regions are the same; the tests of pixels and events are done on the sphere.
+included: regions are judged in the tangent plane at the pointing, so that they are the same. They are then
+circles on the sky again, all of one size, and events are counted on the sphere.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +20,10 @@ from gammajax.numeric.sphere import offset_by, position_angle, rotate_about, sep
 from gammajax.units import to_value
 
 Pointing = tuple[float, float]
+PerPixel = Float[np.ndarray, "pixel"]
+
+MAX_OFFSET = 10.0
+"""Beyond this offset [deg] no camera sees the region: an error in a file or in the choice of runs."""
 
 
 class OffRegionFinder(Protocol):
@@ -57,8 +63,8 @@ class ReflectedRegions:
             raise ConfigError(
                 "reflected regions need an on region with a radius; use WobbleRegions with RAD_MAX tables"
             )
-        turn = _Turn(on, on.radius, pointing, _degrees(self.binsz, "binsz"))
-        if turn.offset <= on.radius:
+        turn = _Turn(on, pointing, _degrees(self.binsz, "binsz"))
+        if turn.is_inside:
             return ()
         step, gap, first = (
             np.radians(_degrees(getattr(self, name), name))
@@ -99,10 +105,9 @@ class WobbleRegions:
         """
         if self.n_off_regions < 1:
             raise ConfigError(f"n_off_regions must be at least 1, got {self.n_off_regions}")
-        binsz = _degrees(self.binsz, "binsz")
-        turn = _Turn(on, binsz if on.radius is None else on.radius, pointing, binsz)
+        turn = _Turn(on, pointing, _degrees(self.binsz, "binsz"))
         angles = 2 * np.pi * np.arange(1, self.n_off_regions + 1) / (self.n_off_regions + 1)
-        if turn.offset > turn.radius:
+        if not turn.is_inside:
             blocked, half = turn.excluded_arcs(mask)
             angles = angles[~np.any(np.abs(_wrapped(blocked - angles[:, None])) < half, axis=1)]
         copies = turn.copies(angles)
@@ -126,36 +131,56 @@ def smallest_separation(circles: tuple[Circle, ...]) -> float:
 
 @dataclass(frozen=True)
 class _Turn:
-    """An on region turned around the pointing: which angle of turn [rad] meets which pixel."""
+    """An on region turned around the pointing: which angle of turn [rad] meets which pixel.
+
+    All in the tangent plane at the pointing, in degrees, where a turn moves a circle as it is.
+    """
 
     on: Circle
-    radius: float
     pointing: Pointing
     binsz: float
 
-    @property
+    @cached_property
     def offset(self) -> float:
-        return float(separation(*self.pointing, self.on.ra, self.on.dec))
+        """Angle [deg] between the pointing and the centre of the region."""
+        offset = float(separation(*self.pointing, self.on.ra, self.on.dec))
+        if offset > MAX_OFFSET:
+            raise EmptyRun(f"the on region is {offset:.1f} deg from the pointing")
+        return offset
+
+    @cached_property
+    def radius(self) -> float:
+        """Radius of the region in the plane, where a degree northwards is longer than on the sky.
+
+        A region without radius is a point: it meets a pixel whose centre is nearer than the size of a pixel.
+        """
+        if self.on.radius is None:
+            return self.binsz
+        step = 1 / 3600
+        x, y = self._plane(np.array([self.on.ra, self.on.ra]), np.array([self.on.dec, self.on.dec + step]))
+        return self.on.radius * float(np.hypot(*np.diff([x, y]).ravel())) / step
+
+    @property
+    def is_inside(self) -> bool:
+        """True if the pointing lies in the region."""
+        return self._distance <= self.radius
 
     def angular_size(self) -> float:
         """Angle [rad] under which the pixels of the on region are seen from the pointing."""
-        _, azimuth, half = self._arcs()
+        _, azimuth, half = self._arcs
         met = azimuth[np.abs(azimuth) < half]
         if met.size == 0:
             raise ConfigError(
-                f"a region of {self.radius:g} deg holds no pixel of {self.binsz:g} deg: take a smaller binsz"
+                f"a region of {self.on.radius:g} deg holds no pixel of {self.binsz:g} deg: use a smaller binsz"
             )
         return float(np.ptp(met))
 
-    def excluded_arcs(
-        self, mask: ExclusionMask | None
-    ) -> tuple[Float[np.ndarray, "pixel"], Float[np.ndarray, "pixel"]]:
-        """Per excluded pixel, the arc of turns that would put the region on it: its middle and half width
-        [rad].
-        """
+    def excluded_arcs(self, mask: ExclusionMask | None) -> tuple[PerPixel, PerPixel]:
+        """Middle and half width [rad] of the arc of turns that put the region on each excluded pixel."""
         if mask is None:
             return np.empty(0), np.empty(0)
-        theta, azimuth, half = self._arcs()
+        distance, azimuth, half = self._arcs
+        theta = np.degrees(np.arctan(np.radians(distance)))
         start = position_angle(*self.pointing, self.on.ra, self.on.dec)
         excluded = mask.excluded(*offset_by(*self.pointing, start + np.degrees(azimuth), theta))
         return azimuth[excluded], half[excluded]
@@ -165,28 +190,35 @@ class _Turn:
         ra, dec = rotate_about(self.on.ra, self.on.dec, *self.pointing, np.degrees(angles))
         return tuple(Circle(float(lon), float(lat), self.on.radius) for lon, lat in zip(ra, dec, strict=True))
 
-    def _arcs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Offset [deg] and azimuth from the on region [rad] of the pixels in its reach, and their half arcs
-        [rad].
+    @property
+    def _distance(self) -> float:
+        return np.degrees(np.tan(np.radians(self.offset)))
 
-        The pixels are those of a tangential map centred on the pointing, 4 offsets + 0.3 deg wide: its parity
-        decides whether a pixel edge or centre falls on the pointing, and with it the angular size of the
-        region.
+    def _plane(self, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gnomonic projection: eastward and northward [deg]."""
+        distance = np.degrees(np.tan(np.radians(separation(*self.pointing, ra, dec))))
+        angle = np.radians(position_angle(*self.pointing, ra, dec))
+        return distance * np.sin(angle), distance * np.cos(angle)
+
+    @cached_property
+    def _arcs(self) -> tuple[PerPixel, PerPixel, PerPixel]:
+        """Distance from the pointing [deg], azimuth from the on region and half arc [rad] of pixels in reach.
+
+        The pixels are those of a map centred on the pointing, 4 offsets + 0.3 deg wide: its parity decides
+        whether a pixel edge or centre falls on the pointing, and with it the angular size of the region.
         """
-        offset = self.offset
-        n = int(np.rint((4 * offset + 0.3) / self.binsz))
+        d, r = self._distance, self.radius
+        n = int(np.rint((4 * self.offset + 0.3) / self.binsz))
         axis = (np.arange(n) - (n - 1) / 2) * self.binsz
-        # the tangent of the outermost reach, with a pixel to spare
-        axis = axis[np.abs(axis) < np.degrees(np.tan(np.radians(offset + self.radius))) + self.binsz]
-        theta = np.degrees(np.arctan(np.radians(np.hypot(axis[:, None], axis))))
-        north, west = np.nonzero(np.abs(theta - offset) < self.radius)
-        theta = theta[north, west]
+        axis = axis[np.abs(axis) < d + r]
+        distance = np.hypot(axis[:, None], axis)
+        north, west = np.nonzero(np.abs(distance - d) < r)
+        distance = distance[north, west]
         start = np.radians(position_angle(*self.pointing, self.on.ra, self.on.dec))
         azimuth = _wrapped(np.arctan2(-axis[west], axis[north]) - start)
-        # a pixel lies in the turned circle if cos(radius) < cos t cos o + sin t sin o cos(azimuth - turn)
-        a, b, r = np.radians(theta), np.radians(offset), np.radians(self.radius)
-        half = np.arccos(np.clip((np.cos(r) - np.cos(a) * np.cos(b)) / (np.sin(a) * np.sin(b)), -1.0, 1.0))
-        return theta, azimuth, half
+        # a pixel lies in the turned circle if distance^2 + d^2 - 2 distance d cos(azimuth - turn) < r^2
+        half = np.arccos(np.clip((distance**2 + d**2 - r**2) / (2 * distance * d), -1.0, 1.0))
+        return distance, azimuth, half
 
 
 def _wrapped(angle: np.ndarray) -> np.ndarray:

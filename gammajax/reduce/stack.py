@@ -8,7 +8,7 @@ from gammajax.datasets.spectrum import Provenance, SpectrumDatasetOnOff, check_s
 from gammajax.errors import DatasetError
 
 
-def stack(datasets: Sequence[SpectrumDatasetOnOff], name: str = "stacked") -> SpectrumDatasetOnOff:
+def stack_spectra(datasets: Sequence[SpectrumDatasetOnOff], name: str = "stacked") -> SpectrumDatasetOnOff:
     """The sum of on-off spectra with equal axes, as Gammapy's `Datasets.stack_reduce`.
 
     With e_k the safe mask of run k: counts = sum e_k n_k; acceptance = sum e_k a_k; the off acceptance is
@@ -21,7 +21,7 @@ def stack(datasets: Sequence[SpectrumDatasetOnOff], name: str = "stacked") -> Sp
     Raises `DatasetError` if there is nothing to stack, or if axes or kinds differ.
     Source: Gammapy 2.1 `MapDatasetOnOff.stack` (closed form of its sequence of additions).
 
-    >>> total = stack([run_1, run_2], name="crab")  # doctest: +SKIP
+    >>> total = stack_spectra([run_1, run_2], name="crab")  # doctest: +SKIP
     """
     if not datasets:
         raise DatasetError("there is no dataset to stack")

@@ -13,7 +13,7 @@ from gammajax.numeric.sphere import separation
 from gammajax.reduce.pipeline import reduce_spectra
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
 from gammajax.reduce.safe_mask import SafeMask
-from gammajax.reduce.stack import stack
+from gammajax.reduce.stack import stack_spectra
 
 pytest.importorskip("gammapy")
 # Gammapy and the headers of the files give warnings that are no concern of gammajax.
@@ -146,7 +146,7 @@ def test_stacks_agree(both, percent):
         ]
         cut = SafeMaskMaker(methods=["aeff-max"], aeff_percent=percent)
         theirs = [cut.run(d, r) for d, r in zip(theirs, their_runs, strict=True)]
-    our, their = stack(ours), Datasets(theirs).stack_reduce()
+    our, their = stack_spectra(ours), Datasets(theirs).stack_reduce()
     np.testing.assert_array_equal(our.counts, their.counts.data.ravel())
     np.testing.assert_array_equal(our.counts_off, their.counts_off.data.ravel())
     np.testing.assert_array_equal(our.mask_safe, their.mask_safe.data.ravel())

@@ -41,6 +41,11 @@ def test_everything_excluded():
     assert ReflectedRegions().find(ON, POINTING, CircleMask((Circle(*POINTING, 2.0),))) == ()
 
 
+def test_region_far_away():
+    with pytest.raises(EmptyRun, match="30.0 deg from the pointing"):
+        ReflectedRegions().find(ON, (ON.ra, ON.dec + 30))
+
+
 def test_options():
     free = ReflectedRegions().find(ON, POINTING)
     assert ReflectedRegions(max_region_number=3).find(ON, POINTING) == free[:3]

@@ -3,7 +3,7 @@ import pytest
 
 from gammajax.datasets.spectrum import Provenance, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
-from gammajax.reduce.stack import stack
+from gammajax.reduce.stack import stack_spectra
 
 ENERGY, TRUE = np.geomspace(1, 10, 5), np.geomspace(0.5, 20, 7)
 
@@ -31,7 +31,7 @@ def total(field, runs=RUNS):
 
 
 def test_counts_and_background_are_sums_over_safe_bins():
-    one = stack(RUNS, "all")
+    one = stack_spectra(RUNS, "all")
     for field in ("counts", "counts_off", "acceptance", "background"):
         np.testing.assert_allclose(getattr(one, field), total(field), rtol=1e-13)
     np.testing.assert_array_equal(one.mask_safe, np.any([r.mask_safe for r in RUNS], axis=0))
@@ -45,26 +45,26 @@ def test_predicted_counts_are_the_sum_of_those_of_the_runs():
     runs = sum(
         np.asarray(r.mask_safe) * ((flux * np.asarray(r.exposure)) @ np.asarray(r.edisp)) for r in RUNS
     )
-    one = stack(RUNS)
+    one = stack_spectra(RUNS)
     np.testing.assert_allclose((flux * np.asarray(one.exposure)) @ np.asarray(one.edisp), runs, rtol=1e-13)
 
 
 def test_order_and_grouping_do_not_matter():
     safe = [made(seed, mask_safe=np.ones(4)) for seed in (1, 2, 3, 4)]
-    one, other = stack(safe), stack([stack(safe[2:]), stack(safe[:2])])
+    one, other = stack_spectra(safe), stack_spectra([stack_spectra(safe[2:]), stack_spectra(safe[:2])])
     for field in ("counts", "counts_off", "acceptance", "acceptance_off", "exposure", "edisp", "livetime"):
         np.testing.assert_allclose(getattr(one, field), getattr(other, field), rtol=1e-13)
 
 
 def test_one_run_alone():
     run = made(1, mask_safe=np.ones(4))
-    one = stack([run])
+    one = stack_spectra([run])
     for field in ("counts", "counts_off", "acceptance", "acceptance_off", "exposure", "edisp"):
         np.testing.assert_allclose(getattr(one, field), getattr(run, field), rtol=1e-13)
 
 
 def test_run_without_a_safe_bin_does_not_count():
-    one = stack([RUNS[0], made(9, mask_safe=np.zeros(4))])
+    one = stack_spectra([RUNS[0], made(9, mask_safe=np.zeros(4))])
     np.testing.assert_array_equal(one.exposure, RUNS[0].exposure)
     assert float(one.livetime) == 100.0
 
@@ -75,21 +75,21 @@ def test_bins_without_off_counts_take_the_mean_alpha():
         made(s, counts_off=np.array([4, 0, 6, 0]), acceptance_off=a, mask_safe=on)
         for s, a in ((1, 5), (2, 10))
     ]
-    one = stack(runs)
+    one = stack_spectra(runs)
     alpha = (10 / 5 + 10 / 10) / 20
     np.testing.assert_allclose(one.acceptance_off, [2 * 8 / 1.2, 2 / alpha, 2 * 12 / 1.8, 2 / alpha])
 
 
 def test_no_off_counts_at_all():
     runs = [made(s, counts_off=np.zeros(4), acceptance_off=s, mask_safe=np.ones(4)) for s in (3, 5)]
-    np.testing.assert_array_equal(stack(runs).acceptance_off, 8)
+    np.testing.assert_array_equal(stack_spectra(runs).acceptance_off, 8)
 
 
 def test_what_cannot_be_stacked():
     with pytest.raises(DatasetError, match="no dataset"):
-        stack([])
+        stack_spectra([])
     other = SpectrumDatasetOnOff(
         name="x", energy=ENERGY * 2, energy_true=TRUE, exposure=np.ones(6), edisp=np.ones((6, 4))
     )
     with pytest.raises(DatasetError, match="energy axis"):
-        stack([RUNS[0], other])
+        stack_spectra([RUNS[0], other])
