@@ -4,9 +4,11 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from dl3_files import write_run
 from made_runs import EDGES, SOURCE, made_run
 from rich.console import Console
 
+from gammajax.data import DataStore
 from gammajax.errors import ConfigError, EmptyRun
 from gammajax.geom.mask import CircleMask
 from gammajax.geom.regions import Circle
@@ -43,6 +45,18 @@ def test_failures_are_named_and_the_others_go_on():
     assert found.failures == {99: "run 99: the run has no events"}
     assert "2 datasets, 1 failed runs" in repr(found)
     assert "run 99: the run has no events" in repr(found)
+
+
+def test_broken_and_lost_files_are_named(tmp_path):
+    paths = [write_run(tmp_path / f"run{i}.fits", obs_id=i) for i in (5, 6)]
+    observations = DataStore.from_files(paths).observations()
+    paths[0].write_bytes(paths[0].read_bytes()[:4000])
+    paths[1].unlink()
+    found = reduced([*observations, *RUNS])
+    assert len(found) == 3
+    assert found.failures[5].startswith("run 5: ")
+    assert "run5.fits" in found.failures[5]
+    assert "run6.fits" in found.failures[6]
 
 
 def test_failures_of_the_observations_are_passed_on():
