@@ -34,8 +34,8 @@ def floored(mu: Bins) -> Bins:
 def cash(n: Bins, mu: Bins) -> Bins:
     r"""Cash statistic `2 (mu - n ln mu)` per bin.
 
-    Below `FLOOR` predicted counts it goes on as a straight line that rises towards negative predictions, so that a
-    fit is led back.
+    Below `FLOOR` predicted counts it goes on as a straight line; towards negative predictions it always rises, so
+    that a fit is led back.
     """
     low = floored(mu)
     return 2.0 * (low - n * safe_log(low)) + cash_slope(n, mu) * jnp.minimum(mu - FLOOR, 0.0)
@@ -45,7 +45,7 @@ def cash(n: Bins, mu: Bins) -> Bins:
 def cash_slope(n: Bins, mu: Bins) -> Bins:
     """First derivative of `cash` in mu, `2 (1 - n / mu)`."""
     slope = 2.0 * (1.0 - n / floored(mu))
-    return jnp.where(mu >= FLOOR, slope, jnp.minimum(slope, -2.0))
+    return jnp.where(mu >= 0, slope, jnp.minimum(slope, -2.0))
 
 
 def cash_curvature(n: Bins, mu: Bins) -> Bins:
@@ -99,7 +99,8 @@ def wstat(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
 def _deviance(n: Bins, mu: Bins) -> Bins:
     """`2 (mu - n - n ln(mu / n))`, in a form that does not subtract large numbers."""
     x = safe_divide(mu - n, n)
-    return jnp.where(n > 0, 2.0 * n * (x - jnp.log1p(jnp.maximum(x, -1.0 + FLOOR))), 2.0 * mu)
+    log = jnp.where(x > -0.5, jnp.log1p(jnp.maximum(x, -0.5)), safe_log(safe_divide(mu, n)))
+    return jnp.where(n > 0, 2.0 * n * (x - log), 2.0 * mu)
 
 
 @jax.custom_jvp
@@ -121,8 +122,7 @@ def wstat_curvature(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
     inside = 2.0 * safe_divide(n_on, jnp.square(mu_on)) * follow
     # Without on counts the curvature is that of the off counts, mu_off = -mu_sig / alpha.
     at_edge = 2.0 * safe_divide(n_off, jnp.square(a * mu_off))
-    held = (n_on == 0) & (-(1.0 + a) * mu_sig > a * n_off)
-    return jnp.where(alpha > 0, jnp.where(held, at_edge, inside), cash_curvature(n_on, mu_sig))
+    return jnp.where(alpha > 0, jnp.where(_held(n_on, n_off, a, mu_sig), at_edge, inside), cash_curvature(n_on, mu_sig))
 
 
 def wstat_information(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
@@ -141,10 +141,18 @@ def _wstat_jvp(x, dx):
 def _wstat_slope_jvp(x, dx):
     n_on, n_off, alpha, mu_sig = x
     mu_on, _, d = wstat_profile(*x)
+    a = jnp.where(alpha > 0, alpha, 1.0)
     # From the quadratic equation of mu_on, (1 + a) mu^2 - P mu + a n_on s = 0.
     by_alpha = -safe_divide(mu_on * mu_on - (mu_sig + n_on + n_off) * mu_on + n_on * mu_sig, d)
-    steep = jnp.where(alpha > 0, 2.0 * safe_divide(n_on, jnp.square(mu_on)), 0.0)
-    return wstat_slope(*x), wstat_curvature(*x) * dx[3] + steep * by_alpha * dx[2]
+    inside = 2.0 * safe_divide(n_on, jnp.square(mu_on)) * by_alpha
+    at_edge = 2.0 / jnp.square(a)
+    mixed = jnp.where(alpha > 0, jnp.where(_held(n_on, n_off, a, mu_sig), at_edge, inside), 0.0)
+    return wstat_slope(*x), wstat_curvature(*x) * dx[3] + mixed * dx[2]
+
+
+def _held(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
+    """Without on counts and with a negative enough signal, the expected on counts are held at zero."""
+    return (n_on == 0) & (-(1.0 + alpha) * mu_sig > alpha * n_off)
 
 
 wstat.defjvp(_wstat_jvp)
