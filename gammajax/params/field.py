@@ -6,6 +6,7 @@ tree structure: they stack, vmap and hit the same compiled program.
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import equinox as eqx
@@ -84,7 +85,12 @@ def param(default: Any = dataclasses.MISSING, *, unit: str = "", **spec: Any) ->
 
 def weights(default: Any = dataclasses.MISSING) -> Any:
     """Declare a block of network weights, for example an `equinox.nn.MLP`: fitted, not listed one by one."""
-    return _field(WeightsSpec(), default)
+    return _field(WeightsSpec(), default, _only_arrays)
+
+
+def _only_arrays(block: Any) -> Any:
+    """Functions among the leaves (activations) become part of the tree's structure, so that `jit` takes the block."""
+    return jax.tree.map(lambda x: jax.tree_util.Partial(x) if callable(x) and not eqx.is_array(x) else x, block)
 
 
 def data(default: Any = dataclasses.MISSING, *, unit: str = "") -> Any:
@@ -92,13 +98,9 @@ def data(default: Any = dataclasses.MISSING, *, unit: str = "") -> Any:
     return _field(DataSpec(), default, _Converter(unit))
 
 
-def _field(spec: Spec, default: Any, converter: _Converter | None = None) -> Any:
-    options: dict[str, Any] = {"metadata": {_KEY: spec}}
-    if default is not dataclasses.MISSING:
-        options["default"] = default
-    if converter is not None:
-        options["converter"] = converter
-    return eqx.field(**options)
+def _field(spec: Spec, default: Any, converter: Callable[[Any], Any]) -> Any:
+    options = {} if default is dataclasses.MISSING else {"default": default}
+    return eqx.field(converter=converter, metadata={_KEY: spec}, **options)
 
 
 def spec_of(field: dataclasses.Field) -> Spec | None:
