@@ -7,11 +7,12 @@ from typing import Any, Self
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from astropy import units as u
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Counts, Edges, Exposure, Kernel, Mask, Scalar
 from gammajax.errors import DatasetError
-from gammajax.units import to_value
+from gammajax.units import EXPOSURE, to_value
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,11 @@ def _float(x: ArrayLike) -> Array:
     return jnp.asarray(np.asarray(x, dtype=float))
 
 
-def _bool(x: ArrayLike) -> Array:
-    return jnp.asarray(np.asarray(x, dtype=bool))
+def _mask(name: str, field: str, x: ArrayLike | None, n: int) -> Array:
+    values = np.ones(n, dtype=bool) if x is None else np.asarray(x, dtype=bool)
+    if values.shape != (n,):
+        raise DatasetError(f"{name}: {field} has shape {values.shape}, its axes ask for {(n,)}")
+    return jnp.asarray(values)
 
 
 class SpectrumDataset(eqx.Module):
@@ -127,8 +131,8 @@ class SpectrumDatasetOnOff(eqx.Module):
         n = len(fields["counts"])
         off = np.zeros(n) if counts_off is None else counts_off
         fields["counts_off"] = _checked(name, "counts_off", off, n)
-        fields["acceptance"] = _checked(name, "acceptance", np.broadcast_to(acceptance, (n,)), n)
-        fields["acceptance_off"] = _checked(name, "acceptance_off", np.broadcast_to(acceptance_off, (n,)), n)
+        for field, values in (("acceptance", acceptance), ("acceptance_off", acceptance_off)):
+            fields[field] = _checked(name, field, np.full(n, values) if np.ndim(values) == 0 else values, n)
         _assign(self, fields)
 
     @property
@@ -185,10 +189,10 @@ def _common(name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_
         "energy": _float(energy),
         "energy_true": _float(energy_true),
         "counts": _checked(name, "counts", np.zeros(n) if counts is None else counts, n),
-        "exposure": _checked(name, "exposure", exposure, m),
+        "exposure": _checked(name, "exposure", exposure, m, unit=EXPOSURE),
         "edisp": _checked(name, "edisp", edisp, m, n),
-        "mask_safe": _bool(np.ones(n) if mask_safe is None else mask_safe),
-        "mask_fit": _bool(np.ones(n) if mask_fit is None else mask_fit),
+        "mask_safe": _mask(name, "mask_safe", mask_safe, n),
+        "mask_fit": _mask(name, "mask_fit", mask_fit, n),
         "livetime": _float(to_value(livetime, "s", f"{name}: livetime")),
     }
 
@@ -200,7 +204,9 @@ def _edges(name: str, axis: str, edges: Any) -> np.ndarray:
     return edges
 
 
-def _checked(name: str, field: str, values: ArrayLike, *shape: int) -> Array:
+def _checked(name: str, field: str, values: Any, *shape: int, unit: str = "") -> Array:
+    if isinstance(values, u.Quantity):
+        values = to_value(values, unit, f"{name}: {field}")
     values = np.asarray(values, dtype=float)
     if values.shape != shape:
         raise DatasetError(f"{name}: {field} has shape {values.shape}, its axes ask for {shape}")
