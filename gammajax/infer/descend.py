@@ -61,7 +61,7 @@ def descend(
         return _State(
             moved,
             optimizer_state,
-            jnp.minimum(value, state.best),
+            jnp.where(fell, value, state.best),
             jnp.where(fell, 0, state.since + 1),
             state.steps + 1,
         )
