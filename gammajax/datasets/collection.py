@@ -32,7 +32,11 @@ class Datasets(Sequence[Spectrum]):
     @classmethod
     def read(cls, path: str | Path) -> Self:
         """Read a datasets YAML of Gammapy; file names in it are relative to it."""
-        return cls(read_dataset(entry.filename, name=entry.name, kind=entry.type) for entry in dataset_entries(path))
+        datasets = []
+        for entry in dataset_entries(path):
+            dataset = read_dataset(entry.filename, name=entry.name, kind=entry.type)
+            datasets.append(dataset if entry.fit_range is None else dataset.select_energy(*entry.fit_range))
+        return cls(datasets)
 
     @classmethod
     def read_ogip(cls, paths: Iterable[str | Path]) -> Self:
@@ -47,7 +51,8 @@ class Datasets(Sequence[Spectrum]):
         for dataset in self:
             file = f"pha_{dataset.name}.fits"
             write_ogip(_to_ogip(dataset), folder / file)
-            entries.append({"name": dataset.name, "type": type(dataset).__name__, "filename": file})
+            entry = {"name": dataset.name, "type": type(dataset).__name__, "filename": file}
+            entries.append({**entry, **_fit_range(dataset)})
         return write_yaml({"datasets": entries}, folder / "datasets.yaml")
 
     @property
@@ -93,6 +98,18 @@ class Datasets(Sequence[Spectrum]):
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_() if len(self) else html.escape(repr(self))
+
+
+def _fit_range(dataset: Spectrum) -> dict[str, Any]:
+    """The fit range as an entry of a datasets YAML; nothing if all bins are in it."""
+    mask, edges = np.asarray(dataset.mask_fit), np.asarray(dataset.energy)
+    if mask.all():
+        return {}
+    bins = np.flatnonzero(mask)
+    if len(bins) == 0 or len(bins) != bins[-1] - bins[0] + 1:
+        raise DatasetError(f"{dataset.name}: only a contiguous fit range can be written; move gaps to mask_safe")
+    low, high = float(edges[bins[0]]), float(edges[bins[-1] + 1])
+    return {"fit_range": {"min": f"{low!r} TeV", "max": f"{high!r} TeV"}}
 
 
 def _summary(dataset: Spectrum) -> dict[str, Any]:
@@ -158,7 +175,6 @@ def _to_ogip(dataset: Spectrum) -> OgipSpectrum:
         counts_off=np.asarray(dataset.counts_off) if on_off else None,
         backscale=np.asarray(dataset.acceptance) if on_off else np.ones(len(dataset.counts)),
         backscale_off=np.asarray(dataset.acceptance_off) if on_off else None,
-        # A bin outside the fit range is written as bad, so that any reader fits the same bins.
         quality=(~np.asarray(dataset.mask_safe)).astype(int),
         area=np.asarray(dataset.exposure) / livetime,
         edisp=np.asarray(dataset.edisp),

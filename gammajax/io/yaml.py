@@ -36,15 +36,19 @@ def write_yaml(content: dict[str, Any], path: str | Path) -> Path:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetEntry:
-    """One entry of a datasets YAML, its file name resolved."""
+    """One entry of a datasets YAML, its file name resolved; `fit_range` as written, or None.
+
+    `fit_range: {min, max}` is an addition to Gammapy's keys (which ignores it): OGIP files cannot hold a fit range.
+    """
 
     name: str
     type: str
     filename: Path
+    fit_range: tuple[Any, Any] | None
 
 
 def dataset_entries(path: str | Path) -> list[DatasetEntry]:
-    """The entries `{name, type, filename}` of a datasets YAML; environment variables in file names are expanded.
+    """The entries `{name, type, filename, fit_range}` of a datasets YAML; environment variables in file names are expanded.
 
     Raises `FileFormatError` for a missing key.
     """
@@ -58,5 +62,9 @@ def dataset_entries(path: str | Path) -> list[DatasetEntry]:
         if missing:
             raise FileFormatError(f"{path}: datasets entry {i} lacks {', '.join(missing)}")
         file = Path(os.path.expandvars(str(entry["filename"])))
-        entries.append(DatasetEntry(str(entry["name"]), str(entry["type"]), path.parent / file))
+        limits = entry.get("fit_range")
+        if limits is not None and not (isinstance(limits, dict) and set(limits) == {"min", "max"}):
+            raise FileFormatError(f"{path}: fit_range of {entry['name']} must have the keys min and max")
+        fit_range = None if limits is None else (limits["min"], limits["max"])
+        entries.append(DatasetEntry(str(entry["name"]), str(entry["type"]), path.parent / file, fit_range))
     return entries
