@@ -108,7 +108,7 @@ def on_off_counts(
     """Counts of the on region, summed counts of the off regions, and how many off regions there are.
 
     Regions are circles on the sky. Gammapy counts off events in circles of the tangent plane at the pointing,
-    which differ in area by 1e-4 at an offset of 1 deg: of 50 000 off events at 0.9 deg, 5 lie on the other side.
+    which differ in area by 1e-4 at an offset of 1 deg: of 50 000 off events at 0.9 deg, 5 change sides.
 
     Raises `EmptyRun` if the run has no events, or no off region is left, or regions overlap.
     """
