@@ -10,6 +10,9 @@ from gammajax.infer.minimise import exact_hessian, mask_out
 from gammajax.likelihood.problem import Problem
 
 
+_LEAST_PIVOT = 3e-6
+
+
 class Laplace(NamedTuple):
     """Gaussian approximation of the likelihood around a minimum, in `z`."""
 
@@ -34,7 +37,10 @@ def laplace(problem: Problem, z: Vector, gradient: Vector) -> Laplace:
     size = jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
     factor = jnp.linalg.cholesky(masked / size[:, None] / size[None, :])
     inverse = jnp.linalg.inv(factor)
-    covariance = (inverse.T @ inverse) / size[:, None] / size[None, :]
+    # The square of a pivot is the share of a parameter's information that the others cannot mimic: below this it is
+    # rounding, which comes out positive or negative by chance.
+    covariance = jnp.where(jnp.min(jnp.diag(factor), initial=1.0) > _LEAST_PIVOT, inverse.T @ inverse, jnp.nan)
+    covariance = covariance / size[:, None] / size[None, :]
     return Laplace(jnp.where(fixed[:, None] | fixed[None, :], 0.0, covariance), hessian, fixed)
 
 

@@ -31,22 +31,19 @@ class Fit:
     """Result of a fit: the fitted models with errors and covariance, and how the fit went.
 
     `stat` is minus twice the log likelihood (and log prior) at the best fit; `n_bins` counts the bins used;
-    `timings` [s] has "compile", "run", "total".
+    `success` is True if the fit converged and, where it was asked for, the covariance exists; `timings` [s] has
+    "compile", "run", "total".
     """
 
     models: Models
     stat: float
     stat_per_dataset: dict[str, float]
+    success: bool
     status: Status
     message: str
     steps: int
     n_bins: int
     timings: dict[str, float]
-
-    @property
-    def success(self) -> bool:
-        """True if the fit converged and, where it was asked for, the covariance exists."""
-        return self.status is Status.CONVERGED and self.models.covariance is not None
 
     @property
     def covariance(self) -> Covariance:
@@ -210,6 +207,7 @@ def _result(
         stat_per_dataset={
             d.name: float(x) for d, x in zip(datasets, _per_dataset(problem, minimum.z), strict=True)
         },
+        success=status is Status.CONVERGED and (error is None or found is not None),
         status=status,
         message=message,
         steps=int(minimum.steps),

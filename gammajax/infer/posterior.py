@@ -31,7 +31,7 @@ class Posterior:
 
     def __getitem__(self, path: str) -> np.ndarray:
         """Draws of one parameter, shape (chain, draw)."""
-        (found,) = self.models.match(path)
+        found = self.models.find(path)
         if found not in self.paths:
             raise ConfigError(f"{found} was not sampled: it is frozen or linked")
         return self.samples[:, :, self.paths.index(found)]

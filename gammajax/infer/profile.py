@@ -82,17 +82,19 @@ def profile(
     Raises `NothingToFit` if the parameter is not free or has no error.
     """
     models = fit.models
-    (path,) = models.match(path)
+    path = models.find(path)
     row = models.rows[path]
     if not row.free:
         raise NothingToFit(f"{path} is frozen or linked: only free parameters have a profile")
     grid = _grid(fit, path, points, sigma) if values is None else np.atleast_1d(to_value(values, row.unit, path))
-    if np.any((grid < row.lower) | (grid > row.upper)):
-        raise OutOfBounds(f"{path}: profile values must lie inside [{row.lower:g}, {row.upper:g}] {row.unit}")
+    low, high = row.range
+    if not np.all((grid >= low) & (grid <= high)):
+        raise OutOfBounds(f"{path}: profile values must lie inside [{low:g}, {high:g}] {row.unit}")
     problem = make_problem(datasets, models, nodes=nodes)
     index = models.free_paths.index(path)
     covariance = np.asarray(fit.covariance.matrix)
-    direction = covariance[index] / covariance[index, index]
+    # A parameter on a bound has no variance, and the others stay where they are.
+    direction = covariance[index] / (covariance[index, index] or 1.0)
     held = jnp.arange(len(models.free_paths)) == index
     end = _lanes(problem, jnp.asarray(direction), held, jnp.asarray(grid - row.value), tolerance, MAX_STEPS)
     return Profile(
@@ -112,7 +114,8 @@ def _grid(fit: Fit, path: str, points: int, sigma: float) -> np.ndarray:
     if not row.error > 0:
         raise NothingToFit(f"{path} has no standard error to set the range of the profile: give values=")
     grid = row.value + np.linspace(-sigma, sigma, points) * row.error
-    return grid[(grid >= row.lower) & (grid <= row.upper)]
+    low, high = row.range
+    return grid[(grid >= low) & (grid <= high)]
 
 
 @jax.jit

@@ -99,16 +99,22 @@ class Models(Mapping[str, SkyModel]):
 
     def value(self, path: str) -> float:
         """Current value of one parameter in its canonical unit, following its link."""
-        return tables.resolved(self._rows, self._one(path))
+        return tables.resolved(self._rows, self.find(path))
 
     def error(self, path: str) -> float:
         """Standard error of one parameter, NaN if it was not fitted."""
-        row = self._rows[self._one(path)]
-        return abs(row.link.factor) * self._rows[row.link.source].error if row.link else row.error
+        return tables.resolved_error(self._rows, self.find(path))
 
     def match(self, pattern: str) -> list[str]:
         """Paths that match; raises `NoSuchParameter` with the nearest paths."""
         return tables.match(self._rows, pattern)
+
+    def find(self, pattern: str) -> str:
+        """The one path that matches; raises `ModelError` if several do."""
+        found = self.match(pattern)
+        if len(found) > 1:
+            raise ModelError(f"{pattern!r} matches {len(found)} parameters, one is needed: {', '.join(found)}")
+        return found[0]
 
     @property
     def covariance(self) -> Covariance | None:
@@ -265,7 +271,7 @@ class Models(Mapping[str, SkyModel]):
 
     def link(self, pattern: str, to: str, factor: float = 1.0, offset: Any = 0.0) -> Self:
         """Tie parameters to the parameter `to`: `value = factor * value(to) + offset`."""
-        source = self._one(to)
+        source = self.find(to)
         rows = dict(self._rows)
         for path in self.match(pattern):
             if path != source or pattern == source:
@@ -304,7 +310,9 @@ class Models(Mapping[str, SkyModel]):
             errors = dict(zip(covariance.paths, np.sqrt(np.diag(covariance.matrix)), strict=True))
         rows = dict(self._rows)
         for path, value in values.items():
-            rows[path] = dataclasses.replace(rows[path], value=float(value), error=float(errors.get(path, np.nan)))
+            # The way to z and back may round: a value on a bound stays on it.
+            inside = float(np.clip(value, rows[path].lower, rows[path].upper))
+            rows[path] = dataclasses.replace(rows[path], value=inside, error=float(errors.get(path, np.nan)))
         new = self._with(rows)
         new._covariance = covariance
         return new
@@ -335,12 +343,6 @@ class Models(Mapping[str, SkyModel]):
         return tables.prior_groups(self._rows.values())
 
     # -- private ---------------------------------------------------------------------------------------------------
-
-    def _one(self, path: str) -> str:
-        found = self.match(path)
-        if len(found) > 1:
-            raise ModelError(f"{path!r} matches {len(found)} parameters, one is needed: {', '.join(found)}")
-        return found[0]
 
     def _each(self, patterns: tuple[str, ...], change: Callable[[Parameter], Parameter]) -> Self:
         new = self

@@ -71,11 +71,10 @@ def evaluate(model: SpectralModel, energy: Float[Array, "*shape"]) -> Float[Arra
     The person writes `dnde` for one energy; the library maps it.
     """
     flat = energy.reshape(-1)
-    shape = jax.eval_shape(model.dnde, jax.ShapeDtypeStruct((), flat.dtype)).shape
-    if shape != ():
-        raise ModelError(
-            f"{type(model).__name__}.dnde must return one number for one energy, but its result has shape {shape}"
-        )
+    result = jax.eval_shape(model.dnde, jax.ShapeDtypeStruct((), flat.dtype))
+    if getattr(result, "shape", None) != ():
+        found = f"has shape {result.shape}" if hasattr(result, "shape") else f"is a {type(result).__name__}"
+        raise ModelError(f"{type(model).__name__}.dnde must return one number for one energy, but its result {found}")
     return jax.vmap(model.dnde)(flat).reshape(energy.shape)
 
 
@@ -103,9 +102,10 @@ class ExpCutoffPowerLaw(SpectralModel):
 
     def dnde(self, energy: Scalar) -> Scalar:
         # x |x|^(alpha - 1): equal to x for alpha = 1 on both sides of zero, and with the right derivatives at
-        # lambda_ = 0, where the fit of a source without cut-off ends.
+        # lambda_ = 0, where the fit of a source without cut-off ends (for alpha < 1 one stands for infinity).
         x = self.lambda_ * energy
-        cut = x * jnp.exp((self.alpha - 1.0) * jnp.log(jnp.where(x == 0, 1.0, jnp.abs(x))))
+        base = jnp.where((x == 0) & (self.alpha < 1), 1.0, jnp.abs(x))
+        cut = x * base ** (self.alpha - 1.0)
         return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference) - cut)
 
 

@@ -4,6 +4,7 @@ A prior is written with numbers in the parameter's unit, `Quantity` or text, and
 parameter. Numbers are array leaves: changing them compiles nothing.
 """
 
+import math
 from typing import Any, Self
 
 import equinox as eqx
@@ -26,6 +27,11 @@ class Prior(eqx.Module):
     def ppf(self, q: Scalar) -> Scalar:
         """Value below which the probability is `q`."""
         raise NotImplementedError(f"{type(self).__name__} does not define ppf(q)")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Least and greatest value of density above zero: a fit or a sampler does not leave it."""
+        return -math.inf, math.inf
 
     def in_unit(self, unit: str, what: str) -> Self:
         """The prior with its numbers as float arrays in `unit`; `what` names the parameter in messages."""
@@ -69,6 +75,10 @@ class LogNormal(Prior):
     median: Any
     sigma: Any
 
+    @property
+    def support(self) -> tuple[float, float]:
+        return 0.0, math.inf
+
     def log_prob(self, x: Scalar) -> Scalar:
         inside = x > 0
         safe = jnp.where(inside, x, 1.0)
@@ -91,6 +101,10 @@ class Uniform(Prior):
     lower: Any
     upper: Any
 
+    @property
+    def support(self) -> tuple[float, float]:
+        return float(self.lower), float(self.upper)
+
     def log_prob(self, x: Scalar) -> Scalar:
         inside = (x >= self.lower) & (x <= self.upper)
         return jnp.where(inside, -jnp.log(self.upper - self.lower), -jnp.inf)
@@ -107,6 +121,10 @@ class LogUniform(Prior):
 
     lower: Any
     upper: Any
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return float(self.lower), float(self.upper)
 
     def log_prob(self, x: Scalar) -> Scalar:
         inside = (x >= self.lower) & (x <= self.upper)

@@ -59,6 +59,12 @@ class Parameter:
         """True if a fit moves this parameter."""
         return not self.frozen and self.link is None
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Where a fit or sampler may go: inside the bounds, and where the prior's density is not zero."""
+        low, high = (-math.inf, math.inf) if self.prior is None else self.prior.support
+        return max(self.lower, low), min(self.upper, high)
+
     def check(self) -> None:
         """Raise `OutOfBounds` if bounds contradict each other or the value is outside or not finite."""
         unit = f" {self.unit}" if self.unit else ""
@@ -69,6 +75,9 @@ class Parameter:
             raise OutOfBounds(f"{self.path}: the lower bound must be below the upper one, got {box}")
         if not self.lower <= self.value <= self.upper:
             raise OutOfBounds(f"{self.path} starts at {self.value:g}{unit}, outside {box}")
+        low, high = self.range
+        if not low <= self.value <= high or not low < high:
+            raise OutOfBounds(f"{self.path} starts at {self.value:g}{unit}, where its prior {self.prior} is zero")
         if self.scale == "log" and not self.value > 0 and self.free:
             raise OutOfBounds(
                 f"{self.path} starts at {self.value:g}{unit}, but is fitted in its logarithm: start above 0 or freeze it"
@@ -99,6 +108,12 @@ def resolved(rows: Rows, path: str) -> float:
     return row.value if row.link is None else row.link.factor * rows[row.link.source].value + row.link.offset
 
 
+def resolved_error(rows: Rows, path: str) -> float:
+    """Standard error of a parameter, following its link."""
+    row = rows[path]
+    return row.error if row.link is None else abs(row.link.factor) * rows[row.link.source].error
+
+
 def linked(rows: Rows, path: str, source: str, factor: float, offset: Any) -> Parameter:
     """The row of `path` linked to `source`. Raises `LinkError` for links across units, to itself or to a link."""
     row, origin = rows[path], rows[source]
@@ -114,6 +129,8 @@ def linked(rows: Rows, path: str, source: str, factor: float, offset: Any) -> Pa
     if row.prior is not None:
         raise PriorError(f"{path} has a prior: remove it before linking, or place it on {source}")
     link = Link(source, float(factor), float(to_value(offset, row.unit, f"{path}: offset of its link")))
+    if not math.isfinite(link.factor) or link.factor == 0 or not math.isfinite(link.offset):
+        raise LinkError(f"cannot link {path} to {source}: factor {link.factor:g} and offset {link.offset:g} make no law")
     return dataclasses.replace(row, link=link)
 
 
@@ -141,8 +158,8 @@ def layout(rows: Iterable[Parameter]) -> Layout:
         free=jnp.asarray(np.array([index[row.path] for row in free], dtype=np.int32)),
         scale=jnp.asarray(scale, dtype),
         log=jnp.asarray(log),
-        lower=jnp.asarray(boxed([row.lower for row in free]), dtype),
-        upper=jnp.asarray(boxed([row.upper for row in free]), dtype),
+        lower=jnp.asarray(boxed([row.range[0] for row in free]), dtype),
+        upper=jnp.asarray(boxed([row.range[1] for row in free]), dtype),
         held=jnp.zeros(len(free), dtype=bool),
     )
 
@@ -179,7 +196,7 @@ def as_table(rows: Rows) -> Table:
         {
             "path": [row.path for row in rows.values()],
             "value": [resolved(rows, path) for path in rows],
-            "error": [row.error for row in rows.values()],
+            "error": [resolved_error(rows, path) for path in rows],
             "unit": [row.unit for row in rows.values()],
             "min": [row.lower for row in rows.values()],
             "max": [row.upper for row in rows.values()],
