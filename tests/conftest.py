@@ -1,7 +1,9 @@
-"""Fixtures for all tests: double precision, the folder of real data."""
+"""Fixtures for all tests: double precision, the folder of real data, a simulated archive."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -16,3 +18,31 @@ def gammajax_data() -> Path:
     if not folder:
         pytest.skip("set GAMMAJAX_DATA to a data folder to run this test")
     return Path(folder)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Simulated DL3 of a known source: one sub-folder per instrument (`names`), two runs each."""
+
+    folder: Path
+    names: tuple[str, ...]
+    model: Any
+    position: Any
+    truth: dict[str, float]
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """A Crab-like source seen by the three ready instruments; not to be written to."""
+    from astropy.coordinates import SkyCoord
+
+    from gammajax.models.sky import SkyModel
+    from gammajax.models.spectral import LogParabola
+    from gammajax.simulate import INSTRUMENTS, simulate_dl3
+
+    truth = {"amplitude": 3.8e-11, "reference": 1.0, "alpha": 2.5, "beta": 0.10}
+    model = SkyModel(LogParabola(**truth))
+    position = SkyCoord("83.63d", "22.01d")
+    folder = tmp_path_factory.mktemp("dl3")
+    simulate_dl3(folder, INSTRUMENTS, model, position, key=1, runs=2, target="Crab")
+    return Archive(folder, tuple(INSTRUMENTS), model, position, truth)
