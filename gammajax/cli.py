@@ -1,0 +1,160 @@
+"""The command line: `gammajax demo | info | stat | fit | sample | reduce`."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gammajax.cache import enable_compilation_cache
+from gammajax.errors import GammajaxError
+
+app = typer.Typer(
+    help="A differentiable, JAX-accelerated likelihood engine for gamma-ray astronomy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+DatasetsFile = Annotated[Path, typer.Option("--datasets", help="datasets YAML, in Gammapy's format")]
+ModelsFile = Annotated[Path, typer.Option("--models", help="models YAML, in Gammapy's format")]
+Out = Annotated[Path, typer.Option("--out", help="folder for the results; made if needed")]
+Plots = Annotated[bool, typer.Option("--plots/--no-plots", help="draw figures")]
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a subcommand that ends with a message instead of a traceback, and keeps compiled programs on disk."""
+
+    @app.command()
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        enable_compilation_cache()
+        try:
+            function(*args, **kwargs)
+        except GammajaxError as error:
+            errors.print(f"{type(error).__name__}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from error
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    """Options of the command itself."""
+    if version:
+        from gammajax import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@command
+def demo(
+    out: Out = Path("gammajax-demo"),
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", envvar="GAMMAJAX_DATA", help="run the real joint Crab under this data folder instead"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="seed of simulation and sampling")] = 1,
+) -> None:
+    """Simulate three telescopes, reduce, fit jointly, sample, plot; or do so on the real joint Crab data."""
+    from gammajax.workflow.demo import real_demo, simulated_demo
+
+    if data is None:
+        simulated_demo(out, seed=seed, console=console)
+    else:
+        real_demo(data, out, seed=seed, console=console)
+
+
+@command
+def info(path: Annotated[Path, typer.Argument(help="DL3 folder, datasets or models YAML, or a PHA file")]) -> None:
+    """Say what is in a folder or file."""
+    from gammajax.workflow.info import describe
+
+    console.print(describe(path), markup=False, highlight=False, soft_wrap=True)
+
+
+@command
+def stat(
+    datasets: DatasetsFile,
+    models: ModelsFile,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Print the fit statistic at the models' values: minus twice the log likelihood, with priors."""
+    from gammajax.io.json import plain
+    from gammajax.workflow.analyse import read_inputs, statistic
+
+    result = statistic(read_inputs(datasets, models))
+    if as_json:
+        typer.echo(json.dumps(plain(result), indent=2))
+        return
+    table = Table("dataset", "type", "stat", "bins", "counts", "npred", title=f"statistic {result['stat']:.6f}")
+    for row in result["datasets"]:
+        numbers = f"{row['stat']:.4f}", str(row["n_bins"]), f"{row['counts']:g}", f"{row['npred']:.2f}"
+        table.add_row(row["name"], row["type"], *numbers)
+    console.print(table)
+    console.print(f"priors: {result['prior_stat']:.6f}")
+
+
+@command
+def fit(datasets: DatasetsFile, models: ModelsFile, out: Out, plots: Plots = True) -> None:
+    """Fit; write result.json, models.yaml with its covariance, and plots."""
+    from gammajax.workflow.analyse import read_inputs, run_fit
+
+    result = run_fit(read_inputs(datasets, models), out, plots=plots)
+    console.print(repr(result), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"written to {out}", markup=False, highlight=False)
+    if not result.success:
+        raise typer.Exit(2)
+
+
+@command
+def sample(
+    datasets: DatasetsFile,
+    models: ModelsFile,
+    out: Out,
+    draws: Annotated[int, typer.Option(help="draws per chain")] = 1000,
+    chains: Annotated[int, typer.Option(help="number of chains")] = 4,
+    warmup: Annotated[int, typer.Option(help="warm-up steps per chain")] = 300,
+    seed: Annotated[int, typer.Option(help="seed of the sampler")] = 0,
+    plots: Plots = True,
+) -> None:
+    """Fit and sample; write what `fit` writes, posterior.h5, posterior.json and a corner plot."""
+    from gammajax.workflow.analyse import read_inputs, run_sample
+
+    _, posterior = run_sample(
+        read_inputs(datasets, models),
+        out,
+        seed=seed,
+        draws=draws,
+        chains=chains,
+        warmup=warmup,
+        progress=sys.stderr.isatty(),
+        plots=plots,
+    )
+    console.print(repr(posterior), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"written to {out}", markup=False, highlight=False)
+
+
+@command
+def reduce(
+    config: Annotated[Path, typer.Argument(help="YAML with the keys of Gammapy's analysis configuration (1D)")],
+    out: Out,
+) -> None:
+    """Reduce DL3 runs to on-off spectra; write datasets.yaml, OGIP files and reduction.json."""
+    from gammajax.workflow.config import ReductionConfig
+    from gammajax.workflow.reduce import run_reduction
+
+    parsed = ReductionConfig.read(config)
+    for section in parsed.not_used:
+        errors.print(f"note: the section {section!r} is not used by reduce", markup=False)
+    reduction = run_reduction(parsed, out)
+    console.print(repr(reduction), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"written to {out / 'datasets.yaml'}", markup=False, highlight=False)
