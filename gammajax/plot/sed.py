@@ -1,0 +1,112 @@
+"""Spectral energy distributions: best fit, its error band, posterior bands, the truth."""
+
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gammajax.infer.band import flux_band, posterior_band
+from gammajax.infer.fit import Fit
+from gammajax.infer.posterior import Posterior
+from gammajax.models.collection import Models
+from gammajax.plot.style import (
+    MODEL,
+    POSTERIOR,
+    TRUTH,
+    energy_axis,
+    figure_of,
+    label,
+    log_axis,
+    new_figure,
+    style,
+)
+from gammajax.units import DNDE, conversion, to_value, unit_of
+
+_POINTS = 120
+
+
+def plot_sed(
+    fit: Fit | Models,
+    name: str,
+    energy_bounds: tuple[Any, Any],
+    *,
+    posterior: Posterior | None = None,
+    truth: Models | None = None,
+    ax: Axes | None = None,
+    energy_power: float = 2,
+    unit: str | None = None,
+    color: str = MODEL,
+) -> Figure:
+    """`E^p dN/dE` of one model: best fit, 1 sigma band of the covariance, 68 and 95 % bands of the posterior.
+
+    `energy_bounds`: two energies [TeV, or with unit]; `energy_power` is p; `unit` of the result, for example
+    "erg cm-2 s-1" (default: TeV powers). The covariance is propagated in ln dN/dE.
+    Raises `ModelError` for an unknown name, `UnitMismatch` for a unit of another kind, `NothingToFit` if
+    there is no covariance.
+
+    >>> plot_sed(fit, "crab", ("50 GeV", "20 TeV"), posterior=posterior)                # doctest: +SKIP
+    """
+    low, high = (float(to_value(x, "TeV", "energy_bounds")) for x in energy_bounds)
+    energy = np.geomspace(low, high, _POINTS)
+    native = unit_of(DNDE) * u.TeV**energy_power
+    shown = native if unit is None else unit_of(unit)
+    scale = energy**energy_power * conversion(native, shown, "unit of the spectrum")
+    best, error = flux_band(fit, name, energy)
+    with style():
+        if ax is None:
+            ax = new_figure().subplots()
+        _best(ax, energy, scale * best, error / best, name, color, filled=posterior is None)
+        if posterior is not None:
+            _posterior(ax, energy, scale * posterior_band(posterior, name, energy))
+        if truth is not None and name in truth:
+            curve = np.asarray(truth[name].spectral(energy).value)
+            dots = (0, (1, 1.2))
+            ax.plot(
+                energy, scale * curve, color=TRUTH, linestyle=dots, linewidth=2.0, zorder=3.5, label="Truth"
+            )
+        _axes(ax, low, high, energy_power, shown)
+        ax.legend(loc="best")
+    return figure_of(ax)
+
+
+def _best(
+    ax: Axes,
+    energy: np.ndarray,
+    flux: np.ndarray,
+    relative: np.ndarray,
+    name: str,
+    color: str,
+    filled: bool,
+) -> None:
+    # exp(+-): the band of ln dN/dE stays positive, and is symmetric on this axis.
+    low, high = flux * np.exp(-relative), flux * np.exp(relative)
+    ax.plot(energy, flux, color=color, zorder=3.0, label=f"{name}, best fit")
+    text = r"Covariance, 1 $\sigma$"
+    if filled:
+        ax.fill_between(energy, low, high, color=color, alpha=0.30, linewidth=0, zorder=2.5, label=text)
+    else:
+        # Lines on top of the posterior's bands: two fills would mix to a third colour.
+        for edge, shown in ((low, text), (high, "_")):
+            ax.plot(
+                energy, edge, color=color, linewidth=1.0, linestyle=(0, (4, 1.5)), zorder=2.8, label=shown
+            )
+
+
+def _posterior(ax: Axes, energy: np.ndarray, band: np.ndarray) -> None:
+    for low, high, alpha, text in ((1, 3, 0.55, "68 %"), (0, 4, 0.28, "95 %")):
+        look = {"color": POSTERIOR, "alpha": alpha, "linewidth": 0, "zorder": 2.0 + alpha}
+        ax.fill_between(energy, band[low], band[high], label=f"Posterior, {text}", **look)
+
+
+def _axes(ax: Axes, low: float, high: float, power: float, unit: u.UnitBase) -> None:
+    lines = [np.asarray(line.get_ydata(), dtype=float) for line in ax.lines]
+    fills = [np.asarray(fill.get_paths()[0].vertices)[:, 1] for fill in ax.collections]
+    values = np.concatenate(lines + fills)
+    values = values[np.isfinite(values) & (values > 0)]
+    # A cut-off falls by any number of decades: four below the peak are enough to see it.
+    log_axis(ax, max(values.min() / 1.6, values.max() * 1e-4), values.max() * 1.6)
+    energy_axis(ax, low, high)
+    factor = "" if power == 0 else r"E\," if power == 1 else rf"E^{{{power:g}}}\,"
+    ax.set_ylabel(label(rf"${factor}\mathrm{{d}}N/\mathrm{{d}}E$", unit))
