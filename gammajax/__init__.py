@@ -11,12 +11,14 @@ if "JAX_ENABLE_X64" not in os.environ:
     jax.config.update("jax_enable_x64", True)
 
 if TYPE_CHECKING:
+    from gammajax._typing import Scalar as Scalar
     from gammajax.cache import enable_compilation_cache as enable_compilation_cache
     from gammajax.data.store import DataStore as DataStore
     from gammajax.datasets.collection import Datasets as Datasets
     from gammajax.datasets.spectrum import SpectrumDataset as SpectrumDataset
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
     from gammajax.errors import GammajaxError as GammajaxError
+    from gammajax.geom.axes import energy_edges as energy_edges
     from gammajax.infer.fit import Fit as Fit
     from gammajax.infer.fit import fit as fit
     from gammajax.infer.posterior import Posterior as Posterior
@@ -52,6 +54,7 @@ _HOME = {
     "SpectrumDataset": "datasets.spectrum",
     "SpectrumDatasetOnOff": "datasets.spectrum",
     "GammajaxError": "errors",
+    "energy_edges": "geom.axes",
     "Fit": "infer.fit",
     "fit": "infer.fit",
     "Posterior": "infer.posterior",
