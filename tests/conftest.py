@@ -9,6 +9,9 @@ import jax
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+# A response that slips into a compiled function as a constant is a warning, and warnings are errors here.
+jax.config.update("jax_captured_constants_warn_bytes", 1 << 20)
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +49,35 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     folder = tmp_path_factory.mktemp("dl3")
     simulate_dl3(folder, INSTRUMENTS, model, position, key=1, runs=2, target="Crab")
     return Archive(folder, tuple(INSTRUMENTS), model, position, truth)
+
+
+@pytest.fixture(scope="session")
+def source():
+    """A log parabola; truth of the small spectra."""
+    from made_spectra import log_parabola
+
+    return log_parabola()
+
+
+@pytest.fixture(scope="session")
+def spectra():
+    """Three small on-off spectra with random counts."""
+    from made_spectra import on_off
+
+    return on_off()
+
+
+@pytest.fixture(scope="session")
+def asimov_spectra(spectra, source):
+    """The same with the counts that the log parabola predicts."""
+    import gammajax as gj
+
+    return gj.asimov(spectra, source)
+
+
+@pytest.fixture(scope="session")
+def truth_fit(asimov_spectra, source):
+    """Fit of the Asimov counts."""
+    import gammajax as gj
+
+    return gj.fit(asimov_spectra, source)

@@ -101,9 +101,9 @@ def expand(problem: Problem, z: Vector) -> Expansion:
         slope, _, information = group_derivatives(group, s)
         total += jnp.sum(group_stat(group, s))
         gradient += jnp.einsum("zde,de->z", j, slope)
-        fisher += jnp.einsum("yde,zde->yz", j, j * information)
+        fisher += jnp.einsum("yde,zde,de->yz", j, j, information)
         # The information is 2 / variance, and the variance is the expected counts (on, and scaled off).
-        shares.append(j * information / (2.0 + information))
+        shares.append(j * (information / (2.0 + information))[None])
     return Expansion(total, gradient, fisher, tuple(shares))
 
 
@@ -132,7 +132,7 @@ def _prior_terms(problem: Problem, z: Vector, values: Array) -> tuple[Scalar, Ve
         first = jax.vmap(jax.grad(one, argnums=1))(prior.family, x)
         second = jax.vmap(jax.grad(jax.grad(one, argnums=1), argnums=1))(prior.family, x)
         # slot -> free parameter: priors sit on unlinked slots, so each touches one free parameter or none.
-        touches = (layout.free[None, :] == prior.slots[:, None]) * moves
+        touches = (layout.free[None, :] == prior.slots[:, None]) * moves[None]
         gradient += first @ touches
         fisher += touches.T @ (jnp.maximum(second, 0.0)[:, None] * touches)
     return total, gradient, fisher
@@ -267,5 +267,5 @@ def exact_hessian(problem: Problem, z: Vector) -> Matrix:
 
     total = jax.jacfwd(jax.jacfwd(functional))(z)
     for j, (_, curvature, _) in zip(jacobian, derivatives, strict=True):
-        total += jnp.einsum("yde,zde->yz", j, j * curvature)
+        total += jnp.einsum("yde,zde,de->yz", j, j, curvature)
     return total
