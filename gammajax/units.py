@@ -52,7 +52,9 @@ def conversion(unit: str | u.UnitBase, to: str | u.UnitBase, what: str = "value"
     try:
         return float(source.to(target))
     except u.UnitConversionError as error:
-        kind = f"{target.physical_type} ({target})" if str(target) else "dimensionless"
+        # astropy knows energies as "energy/torque/work", and a differential flux as "unknown".
+        physical = str(target.physical_type).split("/")[0]
+        kind = f"{physical} ({target})" if str(target) else "dimensionless"
         raise UnitMismatch(f"{what} is of kind {kind}, got the unit {str(source) or 'none'!r}") from error
 
 
