@@ -52,9 +52,9 @@ def reduce(data: Path, instrument: str) -> Datasets:
         selection=["counts", "exposure", "edisp"],
         use_region_center=True,
     )
-    background = ReflectedRegionsBackgroundMaker(
-        exclusion_mask=Map.read(base / "exclusion" / "exclusion_mask_crab.fits.gz")
-    )
+    mask = Map.read(base / "exclusion" / "exclusion_mask_crab.fits.gz")
+    mask.data = mask.data.astype(bool)
+    background = ReflectedRegionsBackgroundMaker(exclusion_mask=mask)
     datasets = Datasets()
     for observation in observations:
         dataset = maker.run(empty.copy(name=f"{instrument}-{observation.obs_id}"), observation)

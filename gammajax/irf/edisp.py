@@ -76,8 +76,13 @@ def _rows(edisp: EnergyDispersion, energy: Array, offset: Array) -> Float[Array,
         [floored_log(energy), jnp.where(ok, offset, edisp.offset.points[0])],
     )
     rows = jnp.where(ok[..., None], jnp.maximum(rows, 0.0), 0.0)
-    total = jnp.sum(rows * jnp.diff(edisp.migra.edges), axis=-1, keepdims=True)
+    total = jnp.sum(rows * _widths(edisp, rows), axis=-1, keepdims=True)
     return rows / jnp.where(total > 0, total, 1.0)
+
+
+def _widths(edisp: EnergyDispersion, rows: Float[Array, "... migra"]) -> Float[Array, "... migra"]:
+    """Widths of the migra bins, for every row."""
+    return jnp.broadcast_to(jnp.diff(edisp.migra.edges), rows.shape)
 
 
 @jax.jit
@@ -93,7 +98,8 @@ def _density(edisp: EnergyDispersion, energy: Array, migra: Array, offset: Array
 @jax.jit
 def _kernel(edisp: EnergyDispersion, energy_true_edges: Array, energy_edges: Array, offset: Array) -> Array:
     centre = jnp.sqrt(energy_true_edges[1:] * energy_true_edges[:-1])
-    steps = _rows(edisp, centre, offset) * jnp.diff(edisp.migra.edges)
+    rows = _rows(edisp, centre, offset)
+    steps = rows * _widths(edisp, rows)
     cumulative = jnp.pad(jnp.cumsum(steps, axis=-1), ((0, 0), (1, 0)))
-    kernel = jnp.diff(interp_rows(energy_edges / centre[:, None], edisp.migra.edges, cumulative), axis=-1)
+    kernel = jnp.diff(interp_rows(energy_edges[None, :] / centre[:, None], edisp.migra.edges, cumulative), axis=-1)
     return jnp.where(kernel < NEGLIGIBLE, 0.0, kernel)

@@ -26,7 +26,7 @@ def test_density_is_normalised(make):
     edisp = make()
     mu = 0.5 * (MIGRA[1:] + MIGRA[:-1])
     density = edisp.evaluate(jnp.array([0.3, 3.0])[:, None], mu, 0.7)
-    np.testing.assert_allclose((density * np.diff(MIGRA)).sum(axis=-1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose((np.asarray(density) * np.diff(MIGRA)).sum(axis=-1), 1.0, rtol=1e-6)
     assert edisp.evaluate(1.0, 3.5, 0.7) == 0
     assert edisp.evaluate(1.0, 1.0, 3.5) == 0
 
