@@ -80,7 +80,7 @@ class Instrument:
 
     bias: float = 0.3
     """Bias of the energy far below the threshold."""
-    tail: float = 0.15
+    tail: float = 0.10
     """Fraction of photons in the tail of the PSF."""
     area_index: float = 0.0891
     bkg_index: float = 2.7
@@ -253,6 +253,8 @@ LST = Instrument(
     offset=_bins(np.array([0.0, 0.8, 1.6, 2.2])),
     migra=_bins(np.geomspace(0.1, 10.0, 141)),
     rad_max_widths=1.5,
+    # a wide tail would reach the off regions at the low energies of this telescope
+    tail=0.05,
     lo_thres=0.04,
     wobble=0.4,
     duration=1200.0,
