@@ -175,11 +175,13 @@ def _density(x: _Column, y: _Column) -> tuple[list[np.ndarray], np.ndarray, list
     # A Gaussian of 1.2 bins, with rows that sum to one so that a posterior at a bound does not fade there.
     kernel = np.exp(-0.5 * (np.subtract.outer(np.arange(_BINS), np.arange(_BINS)) / 1.2) ** 2)
     kernel /= kernel.sum(axis=1, keepdims=True)
-    counts = kernel @ counts @ kernel.T
-    falling = np.sort(counts.ravel())[::-1]
-    inside = np.cumsum(falling) / falling.sum()
-    heights = [float(falling[np.searchsorted(inside, level)]) for level in LEVELS[::-1]]
-    return [0.5 * (e[1:] + e[:-1]) for e in edges], counts.T, heights
+    density = kernel @ counts @ kernel.T
+    # Smoothing widens; heights that the right share of the draws exceeds make up for it.
+    at = [np.clip(np.searchsorted(e, c.draws) - 1, 0, _BINS - 1) for e, c in zip(edges, (x, y), strict=True)]
+    heights = np.quantile(density[at[0], at[1]], [1.0 - level for level in LEVELS[::-1]])
+    # Contours need rising heights, also where all draws are one point.
+    heights[1] = max(heights[1], np.nextafter(heights[0], np.inf))
+    return [0.5 * (e[1:] + e[:-1]) for e in edges], density.T, heights.tolist()
 
 
 def _with_errors(low: float, middle: float, high: float) -> str:

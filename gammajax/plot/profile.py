@@ -50,7 +50,7 @@ def plot_profile(profile: Profile, ax: Axes | None = None) -> Figure:
         (name,) = short_names([profile.path])
         ax.set_xlabel(label(name, profile.unit, exponent))
         ax.set_ylabel(r"$\Delta$ statistic ($-2\,\Delta\ln L$)")
-        ax.set_xlim(x.min(), x.max())
+        ax.margins(x=0.02)
         ax.set_ylim(min(0.0, float(np.min(profile.delta[good], initial=0.0))), top)
         ax.legend(
             loc="upper center",

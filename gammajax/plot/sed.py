@@ -42,9 +42,8 @@ def plot_sed(
     """`E^p dN/dE` of one model: best fit, 1 sigma band of the covariance, 68 and 95 % bands of the posterior.
 
     `energy_bounds`: two energies [TeV, or with unit]; `energy_power` is p; `unit` of the result, for example
-    "erg cm-2 s-1" (default: TeV powers). The covariance is propagated in ln dN/dE.
-    Raises `ModelError` for an unknown name, `UnitMismatch` for a unit of another kind, `NothingToFit` if
-    there is no covariance.
+    "erg cm-2 s-1" (default: TeV powers). The covariance is propagated in ln dN/dE; without one, the curve
+    alone is drawn. Raises `ModelError` for an unknown name, `UnitMismatch` for wrong units.
 
     >>> plot_sed(fit, "crab", ("50 GeV", "20 TeV"), posterior=posterior)                # doctest: +SKIP
     """
@@ -53,60 +52,58 @@ def plot_sed(
     native = unit_of(DNDE) * u.TeV**energy_power
     shown = native if unit is None else unit_of(unit)
     scale = energy**energy_power * conversion(native, shown, "unit of the spectrum")
-    best, error = flux_band(fit, name, energy)
+    models = fit.models if isinstance(fit, Fit) else fit
+    best = np.asarray(models[name].spectral(energy).value)
     with style():
         if ax is None:
             ax = new_figure().subplots()
-        _best(ax, energy, scale * best, error / best, name, color, filled=posterior is None)
+        ax.plot(energy, scale * best, color=color, zorder=3.0, label=f"{name}, best fit")
+        if models.covariance is not None:
+            _covariance(ax, energy, scale, flux_band(models, name, energy), color, filled=posterior is None)
         if posterior is not None:
             _posterior(ax, energy, scale * posterior_band(posterior, name, energy))
         if truth is not None and name in truth:
-            curve = np.asarray(truth[name].spectral(energy).value)
-            dots = (0, (1, 1.2))
-            ax.plot(
-                energy, scale * curve, color=TRUTH, linestyle=dots, linewidth=2.0, zorder=3.5, label="Truth"
-            )
+            look = {"color": TRUTH, "linestyle": (0, (1, 1.2)), "linewidth": 2.0, "zorder": 3.5}
+            ax.plot(energy, scale * np.asarray(truth[name].spectral(energy).value), label="Truth", **look)
         _axes(ax, low, high, energy_power, shown)
         ax.legend(loc="best")
     return figure_of(ax)
 
 
-def _best(
+def _covariance(
     ax: Axes,
     energy: np.ndarray,
-    flux: np.ndarray,
-    relative: np.ndarray,
-    name: str,
+    scale: np.ndarray,
+    band: tuple[np.ndarray, np.ndarray],
     color: str,
     filled: bool,
 ) -> None:
+    best, error = band
     # exp(+-): the band of ln dN/dE stays positive, and is symmetric on this axis.
-    low, high = flux * np.exp(-relative), flux * np.exp(relative)
-    ax.plot(energy, flux, color=color, zorder=3.0, label=f"{name}, best fit")
-    text = r"Covariance, 1 $\sigma$"
+    factor = np.exp(np.divide(error, best, out=np.zeros_like(best), where=best > 0))
+    low, high = scale * best / factor, scale * best * factor
+    look: dict[str, Any] = {"color": color, "label": r"Covariance, 1 $\sigma$"}
     if filled:
-        ax.fill_between(energy, low, high, color=color, alpha=0.30, linewidth=0, zorder=2.5, label=text)
-    else:
-        # Lines on top of the posterior's bands: two fills would mix to a third colour.
-        for edge, shown in ((low, text), (high, "_")):
-            ax.plot(
-                energy, edge, color=color, linewidth=1.0, linestyle=(0, (4, 1.5)), zorder=2.8, label=shown
-            )
+        ax.fill_between(energy, low, high, alpha=0.30, linewidth=0, zorder=2.5, **look)
+        return
+    # Lines on top of the posterior's bands: two fills would mix to a third colour.
+    look |= {"linewidth": 1.0, "linestyle": (0, (4, 1.5)), "zorder": 2.8}
+    ax.plot(energy, low, **look)
+    look["label"] = "_"
+    ax.plot(energy, high, **look)
 
 
 def _posterior(ax: Axes, energy: np.ndarray, band: np.ndarray) -> None:
     for low, high, alpha, text in ((1, 3, 0.55, "68 %"), (0, 4, 0.28, "95 %")):
-        look = {"color": POSTERIOR, "alpha": alpha, "linewidth": 0, "zorder": 2.0 + alpha}
+        look: dict[str, Any] = {"color": POSTERIOR, "alpha": alpha, "linewidth": 0, "zorder": 2.0 + alpha}
         ax.fill_between(energy, band[low], band[high], label=f"Posterior, {text}", **look)
 
 
 def _axes(ax: Axes, low: float, high: float, power: float, unit: u.UnitBase) -> None:
-    lines = [np.asarray(line.get_ydata(), dtype=float) for line in ax.lines]
-    fills = [np.asarray(fill.get_paths()[0].vertices)[:, 1] for fill in ax.collections]
-    values = np.concatenate(lines + fills)
-    values = values[np.isfinite(values) & (values > 0)]
-    # A cut-off falls by any number of decades: four below the peak are enough to see it.
-    log_axis(ax, max(values.min() / 1.6, values.max() * 1e-4), values.max() * 1.6)
+    lowest, highest = ax.dataLim.minposy, ax.dataLim.ymax
+    if np.isfinite(lowest) and highest > 0:
+        # A cut-off falls by any number of decades: four below the peak are enough to see it.
+        log_axis(ax, max(lowest / 1.6, highest * 1e-4), highest * 1.6)
     energy_axis(ax, low, high)
     factor = "" if power == 0 else r"E\," if power == 1 else rf"E^{{{power:g}}}\,"
     ax.set_ylabel(label(rf"${factor}\mathrm{{d}}N/\mathrm{{d}}E$", unit))
