@@ -169,7 +169,8 @@ def _scale(row: Parameter) -> float:
     if row.scale == "log":
         return 1.0
     sizes = [abs(x) for x in (row.value, row.upper, row.lower) if x != 0 and math.isfinite(x)]
-    return 2.0 ** round(math.log2(sizes[0])) if sizes else 1.0
+    # Far below what any unit makes of a number, a value counts as zero: its reciprocal would overflow.
+    return 2.0 ** round(math.log2(max(sizes[0], 1e-150))) if sizes else 1.0
 
 
 def prior_groups(rows: Iterable[Parameter]) -> tuple[PriorGroup, ...]:
