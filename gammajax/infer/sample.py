@@ -141,7 +141,7 @@ def sample(
     return Posterior(
         models=start.models,
         paths=tuple(paths),
-        samples=np.moveaxis(kept.values, 1, 0),
+        samples=np.ascontiguousarray(np.moveaxis(kept.values, 1, 0)),
         stats={
             "potential": kept.stat.T,
             "accept_prob": kept.accept_prob.T,
@@ -159,8 +159,7 @@ def _target(datasets: Sequence[Spectrum], start: Fit, nodes: int) -> Target:
     matrix = np.array(start.covariance.matrix)
     if not models.free_paths:
         raise NothingToFit("no parameter is free: there is nothing to sample")
-    z = np.asarray(problem.start)
-    to_z = 1.0 / np.asarray(problem.layout.slope(z))
+    to_z = 1.0 / np.asarray(problem.layout.slope(problem.start))
     covariance = matrix * np.outer(to_z, to_z)
     y = from_box(problem.start, problem.lower, problem.upper)
     to_y = np.exp(-np.asarray(log_slope(y, problem.lower, problem.upper)))

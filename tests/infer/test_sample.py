@@ -1,0 +1,116 @@
+"""NUTS: near-Gaussian, cut off by a bound, prior alone, diagnostics, files."""
+
+import jax
+import numpy as np
+import pytest
+from made_spectra import log_parabola
+from scipy import stats
+
+import gammajax as gj
+from gammajax.errors import ConfigError, ModelError, NothingToFit
+from gammajax.infer.posterior import Posterior
+
+OPTIONS = {"draws": 800, "chains": 4, "warmup": 200}
+
+
+@pytest.fixture(scope="module")
+def posterior(asimov_spectra, truth_fit):
+    return gj.sample(asimov_spectra, truth_fit, key=jax.random.key(1), **OPTIONS)
+
+
+def test_equals_the_laplace_approximation(posterior, truth_fit):
+    """Data of a thousand counts: means and widths agree within the Monte-Carlo error."""
+    best = np.array([truth_fit.models.value(p) for p in posterior.paths])
+    error = np.array([truth_fit.models.error(p) for p in posterior.paths])
+    assert np.all(np.abs(posterior.mean - best) / error < 4 / np.sqrt(posterior.ess) + 0.05)
+    assert np.all(np.abs(posterior.std / error - 1) < 4 / np.sqrt(2 * posterior.ess) + 0.02)
+    expected = truth_fit.covariance.correlation
+    np.testing.assert_allclose(np.corrcoef(posterior.flat.T), expected, atol=0.08)
+
+
+def test_the_chains_agree(posterior):
+    assert np.all(posterior.r_hat < 1.01)
+    assert np.all(posterior.ess > 400)
+    assert posterior.divergences == 0
+    assert posterior.message == "The chains agree (R-hat < 1.01, no divergences)."
+
+
+def test_a_key_gives_the_same_draws(posterior, asimov_spectra, truth_fit):
+    again = gj.sample(asimov_spectra, truth_fit, key=jax.random.key(1), **OPTIONS)
+    np.testing.assert_array_equal(again.samples, posterior.samples)
+    other = gj.sample(asimov_spectra, truth_fit, key=jax.random.key(2), **OPTIONS)
+    assert not np.array_equal(other.samples, posterior.samples)
+
+
+def test_a_bound_through_the_peak_cuts_the_density_off(asimov_spectra, truth_fit):
+    """With a bound at the best fit, beta follows a Gaussian cut in half (other parameters integrate out)."""
+    fit = gj.fit(asimov_spectra, log_parabola().bound("*.beta", 0.1, 1.0).set("*.beta", 0.101))
+    cut = gj.sample(asimov_spectra, fit, key=jax.random.key(3), **OPTIONS)
+    draws = cut["*.beta"].ravel()
+    error = truth_fit.models.error("*.beta")
+    half = stats.truncnorm(0, np.inf, 0.1, error)
+    assert draws.min() >= 0.1
+    n = float(cut.ess[cut.paths.index("crab.spectral.beta")])
+    assert abs(draws.mean() - half.mean()) < 4 * half.std() / np.sqrt(n) + 0.03 * error
+    thinned = draws[:: max(1, int(draws.size / n))]
+    assert stats.kstest(thinned, half.cdf).pvalue > 1e-3
+    assert np.all(cut.r_hat < 1.01)
+
+
+def test_a_parameter_without_data_follows_its_prior(asimov_spectra, source):
+    """The idle source is seen by no bin: a prior alone decides, with its bounds, in the natural parameter."""
+    idle = source.add(far=gj.SkyModel(gj.LogParabola(amplitude=1e-40, reference=1.0, alpha=2.5, beta=0.0)))
+    idle = idle.freeze("far.*", "crab.*.beta", "crab.*.alpha")
+    idle = idle.free("far.*.alpha", "far.*.beta").prior("far.*.alpha", gj.Normal(2.0, 0.7))
+    idle = idle.bound("far.*.beta", -0.5, 2.0).prior("far.*.beta", gj.Normal(0.2, 0.2))
+    draws = gj.sample(asimov_spectra, idle, key=jax.random.key(4), **OPTIONS)
+    for path, prior in (
+        ("far.spectral.alpha", stats.norm(2.0, 0.7)),
+        ("far.spectral.beta", stats.truncnorm(-0.7 / 0.2, 1.8 / 0.2, 0.2, 0.2)),
+    ):
+        x, n = draws[path].ravel(), draws.ess[draws.paths.index(path)]
+        assert stats.kstest(x[:: int(np.ceil(x.size / n))], prior.cdf).pvalue > 1e-3
+    assert draws.divergences == 0
+    assert np.all(draws.r_hat < 1.01)
+
+
+def test_errors(asimov_spectra, source, posterior):
+    with pytest.raises(NothingToFit, match=r"no covariance.*crab\.spectral\.reference"):
+        gj.sample(asimov_spectra, source.free("*.reference"), key=jax.random.key(0))
+    with pytest.raises(NothingToFit, match="no parameter is free"):
+        gj.sample(asimov_spectra, source.freeze("*"), key=jax.random.key(0))
+    with pytest.raises(ConfigError, match="at least 1"):
+        gj.sample(asimov_spectra, source, key=jax.random.key(0), draws=0)
+    with pytest.raises(ConfigError, match=r"crab\.spectral\.reference was not sampled"):
+        posterior["*.reference"]
+    with pytest.raises(ModelError, match="one is needed"):
+        posterior["crab.*"]
+
+
+def test_messages_of_bad_chains(posterior):
+    apart = posterior.samples + np.arange(4)[:, None, None] * posterior.std
+    bad = Posterior(posterior.models, posterior.paths, apart, posterior.stats, posterior.timings)
+    assert "take more draws" in bad.message
+    stuck = dict(posterior.stats) | {"diverging": np.ones_like(posterior.stats["diverging"])}
+    bad = Posterior(posterior.models, posterior.paths, posterior.samples, stuck, posterior.timings)
+    assert "3200 divergent draws" in bad.message
+
+
+def test_files_and_tables(posterior, tmp_path):
+    back = Posterior.read(posterior.write(tmp_path / "posterior.h5"), posterior.models)
+    np.testing.assert_array_equal(back.samples, posterior.samples)
+    assert back.paths == posterior.paths
+    assert back.to_dict() == posterior.to_dict()
+    assert "crab.spectral.alpha" in repr(posterior)
+    assert "<table" in posterior._repr_html_()
+    row = posterior.table[1]
+    assert row["q05"] < row["q16"] < row["median"] < row["q84"] < row["q95"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_arviz(posterior):
+    arviz = pytest.importorskip("arviz")
+    data = posterior.to_arviz()
+    summary = arviz.summary(data)
+    np.testing.assert_allclose(summary["mean"]["crab.spectral.alpha"], posterior.mean[1], atol=1e-2)
+    assert data.sample_stats["diverging"].shape == (4, 800)
