@@ -20,27 +20,23 @@ DNDE = "cm-2 s-1 TeV-1"
 FLUX = "cm-2 s-1"
 
 
-def unit_of(text: str | u.UnitBase | None) -> u.UnitBase:
-    """An astropy unit from its text; photons and counts are dimensionless here.
+def unit_of(text: Any) -> u.UnitBase:
+    """An astropy unit from a unit or its text; photons and counts are dimensionless here, and so is None.
 
     >>> unit_of("ph cm-2 s-1") == unit_of("cm-2 s-1")
     True
     """
-    if text is None:
-        return u.dimensionless_unscaled
     try:
-        unit = u.Unit(text)
+        unit: Any = u.Unit(text or "")
     except (ValueError, TypeError) as error:
         raise UnitMismatch(f"{text!r} is not a unit: {error}") from error
-    if unit is None:
-        return u.dimensionless_unscaled
     powers = [base**power for base, power in zip(unit.bases, unit.powers, strict=True) if base in (u.ph, u.ct)]
     for factor in powers:
         unit = unit / factor
     return unit
 
 
-def conversion(unit: str | u.UnitBase, to: str | u.UnitBase, what: str = "value") -> float:
+def conversion(unit: Any, to: Any, what: str = "value") -> float:
     """The factor that turns a number in `unit` into one in `to`.
 
     Raises `UnitMismatch`, naming `what`, when the two differ in kind.
@@ -48,7 +44,8 @@ def conversion(unit: str | u.UnitBase, to: str | u.UnitBase, what: str = "value"
     >>> conversion("GeV", "TeV")
     0.001
     """
-    source, target = unit_of(unit), unit_of(to)
+    source: Any = unit_of(unit)
+    target: Any = unit_of(to)
     try:
         return float(source.to(target))
     except u.UnitConversionError as error:
@@ -75,6 +72,6 @@ def to_value(x: Any, unit: str | u.UnitBase, what: str = "value") -> np.ndarray 
             raise UnitMismatch(f"{what}: {str(x)!r} has no unit; write for example '{x.value:g} {unit}'")
     if isinstance(x, u.Quantity):
         return x.value * conversion(x.unit, unit, what)
-    if isinstance(x, np.ndarray | list | tuple):
-        return np.asarray(x, dtype=np.float64)
-    return float(x)
+    # Numbers, sequences, and arrays of numpy or JAX.
+    values = np.asarray(x, dtype=np.float64)
+    return values if values.ndim else float(values)

@@ -14,6 +14,8 @@ from gammajax.errors import DatasetError, UnknownDataset, nearest
 from gammajax.io.ogip import OgipSpectrum, read_ogip, write_ogip
 from gammajax.io.yaml import dataset_entries, write_yaml
 
+from gammajax.tables import as_text
+
 
 class Datasets(Sequence[Spectrum]):
     """Datasets in a fixed order, by position or by name.
@@ -94,7 +96,7 @@ class Datasets(Sequence[Spectrum]):
         return Table(rows=rows, names=list(rows[0])) if rows else Table()
 
     def __repr__(self) -> str:
-        return "\n".join(self.table.pformat(max_lines=-1, max_width=-1)) if len(self) else "Datasets: none"
+        return as_text(self.table) if len(self) else "Datasets: none"
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_() if len(self) else html.escape(repr(self))
@@ -154,9 +156,8 @@ def read_dataset(pha: str | Path, *, name: str | None = None, kind: str | None =
         if kind == "SpectrumDatasetOnOff":
             raise DatasetError(f"{pha} names no BACKFILE, but {common['name']} is listed as {kind}")
         return SpectrumDataset(**common)
-    return SpectrumDatasetOnOff(
-        **common, counts_off=found.counts_off, acceptance=found.backscale, acceptance_off=found.backscale_off
-    )
+    off = 1.0 if found.backscale_off is None else found.backscale_off
+    return SpectrumDatasetOnOff(**common, counts_off=found.counts_off, acceptance=found.backscale, acceptance_off=off)
 
 
 def _to_ogip(dataset: Spectrum) -> OgipSpectrum:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Int
@@ -74,29 +74,34 @@ def _stack(datasets: list[Spectrum], members: list[int], nodes: int) -> Group:
     n = max(d.edisp.shape[1] for d in datasets)
     m = max(d.edisp.shape[0] for d in datasets)
 
-    def stacked(name: str, size: int) -> Array:
-        return jnp.asarray(np.stack([_pad(np.asarray(getattr(d, name)), (size,)) for d in datasets]))
+    def stacked(name: str, *size: int) -> np.ndarray:
+        return _padded([np.asarray(getattr(d, name)) for d in datasets], size)
 
     axes, axis = _distinct([np.asarray(d.energy_true) for d in datasets])
     quadrature = [log_nodes(edges, nodes) for edges in axes]
     common = {
         # Padded bins have weight zero; their energy is 1 TeV, where every spectrum is finite.
-        "nodes": jnp.asarray(np.stack([_pad(x, (m, nodes), 1.0) for x, _ in quadrature])),
-        "node_weights": jnp.asarray(np.stack([_pad(w, (m, nodes)) for _, w in quadrature])),
-        "axis": jnp.asarray(axis, dtype=jnp.int32),
+        "nodes": _padded([x for x, _ in quadrature], (m, nodes), 1.0),
+        "node_weights": _padded([w for _, w in quadrature], (m, nodes)),
+        "axis": np.array(axis, dtype=np.int32),
         "exposure": stacked("exposure", m),
-        "edisp": jnp.asarray(np.stack([_pad(np.asarray(d.edisp), (m, n)) for d in datasets])),
+        "edisp": stacked("edisp", m, n),
         "mask": stacked("mask", n),
-        "index": jnp.asarray(members, dtype=jnp.int32),
+        "index": np.array(members, dtype=np.int32),
         "counts": stacked("counts", n),
     }
     if isinstance(datasets[0], SpectrumDatasetOnOff):
-        return WStatGroup(**common, counts_off=stacked("counts_off", n), alpha=stacked("alpha", n))
-    return CashGroup(**common, background=stacked("background", n))
+        off = {"counts_off": stacked("counts_off", n), "alpha": stacked("alpha", n)}
+        return WStatGroup(**jax.device_put({**common, **off}))
+    return CashGroup(**jax.device_put({**common, "background": stacked("background", n)}))
 
 
-def _pad(x: np.ndarray, shape: tuple[int, ...], value: float = 0) -> np.ndarray:
-    return np.pad(x, [(0, want - have) for have, want in zip(x.shape, shape, strict=True)], constant_values=value)
+def _padded(arrays: list[np.ndarray], shape: tuple[int, ...], value: float = 0) -> np.ndarray:
+    """The arrays stacked along a new first axis, each filled up with `value` to `shape`."""
+    out = np.full((len(arrays), *shape), value, dtype=arrays[0].dtype)
+    for row, x in zip(out, arrays, strict=True):
+        row[tuple(slice(size) for size in x.shape)] = x
+    return out
 
 
 def _distinct(axes: list[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:

@@ -1,7 +1,7 @@
 """First-order minimisation with optax, for network weights and for problems too large for a Fisher matrix."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +59,7 @@ def descend(
         moved = optax.apply_updates(state.at, update)
         fell = 2.0 * (state.best - value) > tolerance
         return _State(
-            moved,
+            cast(Fitted, moved),
             optimizer_state,
             jnp.where(fell, value, state.best),
             jnp.where(fell, 0, state.since + 1),

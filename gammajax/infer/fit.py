@@ -153,7 +153,7 @@ def make_problem(datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4
         raise NothingToFit("there are no models")
     if not any(bool(np.any(np.asarray(d.mask))) for d in datasets):
         raise NothingToFit("no bin is left in any dataset: look at mask_safe and at the fit ranges (mask_fit)")
-    unseen = [name for name, m in models.filled.items() if m.datasets_names == ()]
+    unseen = [name for name, wanted in models.datasets_names.items() if wanted == ()]
     if unseen:
         raise UnknownDataset(f"{', '.join(unseen)} act on no dataset: datasets_names is empty")
     return Problem(datasets, models, nodes=nodes)

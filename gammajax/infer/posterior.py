@@ -12,6 +12,7 @@ from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from gammajax.errors import ConfigError
 from gammajax.io.hdf5 import read_hdf5, write_hdf5
 from gammajax.models.collection import Models
+from gammajax.tables import as_text, make_table
 
 R_HAT_LIMIT = 1.01
 
@@ -83,20 +84,15 @@ class Posterior:
     def table(self) -> Table:
         """Mean, width, quantiles, R-hat and effective draws of each parameter."""
         quantiles = np.quantile(self.flat, [0.05, 0.16, 0.5, 0.84, 0.95], axis=0)
-        table = Table({"path": self.paths, "mean": self.mean, "std": self.std})
-        for name, values in zip(("q05", "q16", "median", "q84", "q95"), quantiles, strict=True):
-            table[name] = values
-        table["unit"] = [self.models.rows[path].unit for path in self.paths]
-        table["r_hat"], table["ess"] = self.r_hat, self.ess
-        for name in ("mean", "std", "q05", "q16", "median", "q84", "q95"):
-            table[name].info.format = ".5g"
-        table["r_hat"].info.format, table["ess"].info.format = ".4f", ".0f"
-        return table
+        numbers = {"mean": self.mean, "std": self.std}
+        numbers |= dict(zip(("q05", "q16", "median", "q84", "q95"), quantiles, strict=True))
+        units = [self.models.rows[path].unit for path in self.paths]
+        columns = {"path": self.paths, **numbers, "unit": units, "r_hat": self.r_hat, "ess": self.ess}
+        return make_table(columns, numbers, r_hat=".4f", ess=".0f")
 
     def __repr__(self) -> str:
         chains, draws, _ = self.samples.shape
-        lines = "\n".join(self.table.pformat(max_lines=-1, max_width=-1))
-        return f"Posterior: {chains} chains of {draws} draws. {self.message}\n{lines}"
+        return f"Posterior: {chains} chains of {draws} draws. {self.message}\n{as_text(self.table)}"
 
     def _repr_html_(self) -> str:
         return f"<p>{self.message}</p>{self.table._repr_html_()}"

@@ -17,6 +17,7 @@ from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem
+from gammajax.tables import as_text, make_table
 from gammajax.units import to_value
 
 PROFILE_TOLERANCE = 1e-5
@@ -46,7 +47,8 @@ class Profile:
     @property
     def table(self) -> Table:
         """Columns value, stat, delta, converged."""
-        return Table({"value": self.values, "stat": self.stat, "delta": self.delta, "converged": self.converged})
+        columns = {"value": self.values, "stat": self.stat, "delta": self.delta, "converged": self.converged}
+        return make_table(columns, ["value"], stat=".4f", delta=".4f")
 
     def to_dict(self) -> dict[str, Any]:
         """The profile as plain Python, ready for JSON."""
@@ -57,8 +59,8 @@ class Profile:
         return write_json(self.to_dict(), path)
 
     def __repr__(self) -> str:
-        lines = "\n".join(self.table.pformat(max_lines=-1))
-        return f"Profile of {self.path} [{self.unit or 1}], {int(self.converged.sum())} points converged\n{lines}"
+        head = f"Profile of {self.path} [{self.unit or 1}], {int(self.converged.sum())} points converged"
+        return f"{head}\n{as_text(self.table)}"
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()

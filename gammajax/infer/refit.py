@@ -16,6 +16,7 @@ from gammajax.infer.stopwatch import Stopwatch
 from gammajax.likelihood.problem import Bins, Problem
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
+from gammajax.tables import as_text, make_table
 
 TOY_TOLERANCE = 1e-4
 _CHUNK = 500
@@ -37,11 +38,12 @@ class Toys:
         """Truth, mean and width of the fitted values of each parameter, over the toys that converged."""
         good = self.values[self.converged]
         truth = [self.truth.value(path) for path in self.paths]
-        return Table({"path": self.paths, "truth": truth, "mean": good.mean(axis=0), "std": good.std(axis=0, ddof=1)})
+        columns = {"truth": truth, "mean": good.mean(axis=0), "std": good.std(axis=0, ddof=1)}
+        return make_table({"path": self.paths, **columns}, columns)
 
     def __repr__(self) -> str:
         n, good = len(self.values), int(self.converged.sum())
-        return f"Toys: {good} of {n} refits converged\n" + "\n".join(self.table.pformat(max_lines=-1, max_width=-1))
+        return f"Toys: {good} of {n} refits converged\n{as_text(self.table)}"
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()

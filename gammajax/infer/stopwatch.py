@@ -9,7 +9,7 @@ _COMPILING = ("/jax/core/compile/", "/jax/compilation_cache/cache_retrieval_time
 _total = {"seconds": 0.0, "programs": 0}
 
 
-def _listen(event: str, duration: float, **_: object) -> None:
+def _listen(event: str, duration: float, **_: str | int) -> None:
     if event.startswith(_COMPILING):
         _total["seconds"] += duration
     if event == "/jax/core/compile/backend_compile_duration":

@@ -42,7 +42,7 @@ class Problem(eqx.Module):
     def __init__(self, datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4):
         """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""
         names = [dataset.name for dataset in datasets]
-        seen = np.array([_seen(name, model, names) for name, model in models.filled.items()])
+        seen = np.array([_seen(name, wanted, names) for name, wanted in models.datasets_names.items()])
         self.groups = group(datasets, nodes)
         self.acts = tuple(jnp.asarray(seen.reshape(len(models), len(names))[:, g.index]) for g in self.groups)
         self.models = models.tree
@@ -92,15 +92,16 @@ class Problem(eqx.Module):
         return new
 
 
-def _seen(name: str, model: SkyModel, datasets: list[str]) -> list[bool]:
-    for wanted in model.datasets_names or ():
-        if wanted not in datasets:
-            close = nearest(wanted, datasets)
+def _seen(model: str, wanted: tuple[str, ...] | None, datasets: list[str]) -> list[bool]:
+    """Which datasets see a model that acts on `wanted` (None: all)."""
+    for name in wanted or ():
+        if name not in datasets:
+            close = nearest(name, datasets)
             raise UnknownDataset(
-                f"{name} acts on {wanted!r}; datasets are {', '.join(map(repr, datasets))}"
+                f"{model} acts on {name!r}; datasets are {', '.join(map(repr, datasets))}"
                 + (f"; nearest: {close}" if close else "")
             )
-    return [model.datasets_names is None or dataset in model.datasets_names for dataset in datasets]
+    return [wanted is None or dataset in wanted for dataset in datasets]
 
 
 def observed(group: Group) -> tuple[Bins, ...]:

@@ -25,6 +25,7 @@ from gammajax.params.layout import Layout
 from gammajax.params.priors import Prior, PriorGroup
 from gammajax.params.table import Parameter
 from gammajax.params.tree import fill, fill_weights, has_weights, slots, weight_leaves
+from gammajax.tables import as_text
 from gammajax.units import to_value
 
 
@@ -88,6 +89,11 @@ class Models(Mapping[str, SkyModel]):
         return dict(zip(self._members, tree, strict=True))
 
     @property
+    def datasets_names(self) -> dict[str, tuple[str, ...] | None]:
+        """The datasets that each model acts on, by name; None for all."""
+        return {name: model.datasets_names for name, model in self._members.items()}
+
+    @property
     def rows(self) -> dict[str, Parameter]:
         """The table, path to row, in slot order."""
         return dict(self._rows)
@@ -145,7 +151,7 @@ class Models(Mapping[str, SkyModel]):
     def __repr__(self) -> str:
         if not self._rows:
             return "Models: none"
-        return "\n".join(self.table.pformat(max_lines=-1, max_width=-1))
+        return as_text(self.table)
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(', '.join(self._members))}</p>{self.table._repr_html_()}"
@@ -173,7 +179,7 @@ class Models(Mapping[str, SkyModel]):
             scale = {p: entry.factor for p, entry in entries.items()}
             models._covariance = _read_covariance(path.parent / content["covariance"], models, scale)
         if has_weights(models.tree):
-            models = models.with_weights(fill_weights(models.tree, read_arrays(path.with_suffix(".h5"), "weights")))
+            models = models.with_weights(fill_weights(models.tree, jax.device_put(read_arrays(path.with_suffix(".h5"), "weights"))))
         return models
 
     def write(self, path: str | Path, *, gammapy: bool = False) -> Path:

@@ -74,7 +74,7 @@ def tabulated(model: SpectralModel) -> TemplateSpectralModel:
     """The spectrum as a table that interpolates it, over 1 MeV to 10 PeV at 100 points per decade."""
     values = np.asarray(evaluate(model, jnp.asarray(_EXPORT_ENERGIES)))
     inside = np.isfinite(values) & (values > 0)
-    return TemplateSpectralModel(energy=_EXPORT_ENERGIES[inside], values=values[inside])
+    return TemplateSpectralModel(energy=jnp.asarray(_EXPORT_ENERGIES[inside]), values=jnp.asarray(values[inside]))
 
 
 def _model_to_dict(model: SpectralModel, path: str, rows: Mapping[str, Parameter]) -> dict[str, Any]:

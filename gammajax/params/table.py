@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
@@ -17,6 +18,7 @@ from gammajax.errors import LinkError, NoSuchParameter, OutOfBounds, PriorError,
 from gammajax.params.field import ParamSpec, Scale
 from gammajax.params.layout import Layout
 from gammajax.params.priors import Prior, PriorGroup
+from gammajax.tables import make_table
 from gammajax.units import to_value, unit_of
 
 
@@ -149,19 +151,19 @@ def layout(rows: Iterable[Parameter]) -> Layout:
             logarithm = np.where(bound > 0, np.log(bound), -np.inf)
         return np.where(log, logarithm, bound / scale)
 
-    dtype = jnp.result_type(float)
-    return Layout(
-        start=jnp.asarray(np.array([row.value for row in rows]), dtype),
-        source=jnp.asarray(np.array([index[link.source] for link in links], dtype=np.int32)),
-        factor=jnp.asarray(np.array([link.factor for link in links]), dtype),
-        offset=jnp.asarray(np.array([link.offset for link in links]), dtype),
-        free=jnp.asarray(np.array([index[row.path] for row in free], dtype=np.int32)),
-        scale=jnp.asarray(scale, dtype),
-        log=jnp.asarray(log),
-        lower=jnp.asarray(boxed([row.range[0] for row in free]), dtype),
-        upper=jnp.asarray(boxed([row.range[1] for row in free]), dtype),
-        held=jnp.zeros(len(free), dtype=bool),
-    )
+    arrays = {
+        "start": np.array([row.value for row in rows]),
+        "source": np.array([index[link.source] for link in links], dtype=np.int32),
+        "factor": np.array([link.factor for link in links]),
+        "offset": np.array([link.offset for link in links]),
+        "free": np.array([index[row.path] for row in free], dtype=np.int32),
+        "scale": scale,
+        "log": log,
+        "lower": boxed([row.range[0] for row in free]),
+        "upper": boxed([row.range[1] for row in free]),
+        "held": np.zeros(len(free), dtype=bool),
+    }
+    return Layout(**jax.device_put(arrays))
 
 
 def _scale(row: Parameter) -> float:
@@ -193,7 +195,7 @@ def prior_groups(rows: Iterable[Parameter]) -> tuple[PriorGroup, ...]:
 
 def as_table(rows: Rows) -> Table:
     """The rows as an astropy table: path, value, error, unit, min, max, frozen, link, prior."""
-    return Table(
+    return make_table(
         {
             "path": [row.path for row in rows.values()],
             "value": [resolved(rows, path) for path in rows],
@@ -205,5 +207,5 @@ def as_table(rows: Rows) -> Table:
             "link": [str(row.link or "") for row in rows.values()],
             "prior": [str(row.prior or "") for row in rows.values()],
         },
-        dtype=[str, float, float, str, float, float, bool, str, str],
+        numbers=["value", "error", "min", "max"],
     )

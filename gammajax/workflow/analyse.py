@@ -54,7 +54,8 @@ def statistic(inputs: Inputs) -> dict[str, Any]:
 
 def _totals(dataset: Spectrum, models: Models) -> dict[str, float | int]:
     mask = np.asarray(dataset.mask)
-    npred = sum(predict_counts(dataset, models))
+    signal, background = predict_counts(dataset, models)
+    npred = signal + background
     counts = np.asarray(dataset.counts)
     return {"n_bins": int(mask.sum()), "counts": float(counts[mask].sum()), "npred": float(npred[mask].sum())}
 

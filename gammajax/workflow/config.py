@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from astropy.coordinates import SkyCoord
 
+from gammajax._typing import Edges
 from gammajax.errors import ConfigError, nearest
 from gammajax.geom.axes import energy_edges
 from gammajax.geom.regions import Circle, circle
@@ -62,8 +62,8 @@ class ReductionConfig:
     cone: tuple[SkyCoord, Any] | None
     time: tuple[Any, Any] | None
     on_region: Circle
-    energy: np.ndarray
-    energy_true: np.ndarray
+    energy: Edges
+    energy_true: Edges
     off_regions: OffRegionFinder
     exclusion: Path | None
     safe_mask: SafeMask
@@ -152,7 +152,7 @@ def _on_region(content: Mapping[str, Any]) -> Circle:
     return circle(_position(content, "datasets.on_region"), content.get("radius"))
 
 
-def _axis(axes: Mapping[str, Any], name: str) -> np.ndarray:
+def _axis(axes: Mapping[str, Any], name: str) -> Edges:
     where = f"datasets.geom.axes.{name}"
     # Gammapy's defaults of an analysis without axes
     default = {"energy": ("1 TeV", "10 TeV", 5), "energy_true": ("0.5 TeV", "20 TeV", 16)}[name]

@@ -22,8 +22,6 @@ from gammajax.infer.profile import profile
 from gammajax.infer.sample import sample
 from gammajax.io.json import write_json
 from gammajax.models.collection import Models
-from gammajax.models.sky import SkyModel
-from gammajax.models.spectral import LogParabola
 from gammajax.reduce.pipeline import reduce_spectra
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
 from gammajax.simulate import simulate_dl3
@@ -36,8 +34,7 @@ INSTRUMENTS = ("hess", "magic", "lst")
 
 def truth() -> Models:
     """The source that the demo simulates: a log parabola as bright as the Crab nebula."""
-    spectrum = LogParabola(amplitude="3.8e-11 cm-2 s-1 TeV-1", reference="1 TeV", alpha=2.5, beta=0.1)
-    return Models(crab=SkyModel(spectrum))
+    return crab_models().set("crab.spectral.beta", 0.1)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from gammajax.datasets.collection import Datasets
 from gammajax.errors import FileFormatError, MissingFile
 from gammajax.io.yaml import read_yaml
 from gammajax.models.collection import Models
+from gammajax.tables import as_text
 
 
 def describe(path: str | Path) -> str:
@@ -18,7 +19,7 @@ def describe(path: str | Path) -> str:
     if path.is_dir():
         store = DataStore.from_dir(path)
         runs = store.observations()
-        lines = runs.info().pformat(max_lines=-1, max_width=-1) if len(runs) else []
+        lines = [as_text(runs.info())] if len(runs) else []
         return "\n".join([repr(store), *lines, *(f"missing: {message}" for message in runs.failures.values())])
     if not path.is_file():
         raise MissingFile(f"{path} does not exist")

@@ -46,8 +46,8 @@ SETUPS = {
 
 def crab_models() -> Models:
     """A log parabola at 1 TeV near the Crab nebula's spectrum."""
-    spectrum = LogParabola(amplitude="3.8e-11 cm-2 s-1 TeV-1", reference="1 TeV", alpha=2.5, beta=0.24)
-    return Models(crab=SkyModel(spectrum))
+    values = {"amplitude": "3.8e-11 cm-2 s-1 TeV-1", "reference": "1 TeV", "alpha": 2.5, "beta": 0.24}
+    return Models(crab=SkyModel(LogParabola())).set({f"crab.spectral.{name}": x for name, x in values.items()})
 
 
 def crab_datasets(

@@ -39,7 +39,7 @@ def run_reduction(config: ReductionConfig, out: str | Path, *, progress: bool = 
         "versions": versions(),
     }
     write_json(report, out / "reduction.json")
-    return Reduction(list(datasets), reduction.failures)
+    return Reduction(reduction.datasets, reduction.failures)
 
 
 def reduced(config: ReductionConfig, *, progress: bool = True) -> Reduction:
