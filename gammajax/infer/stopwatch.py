@@ -9,9 +9,9 @@ _COMPILING = ("/jax/core/compile/", "/jax/compilation_cache/cache_retrieval_time
 _total = {"seconds": 0.0, "programs": 0}
 
 
-def _listen(event: str, duration: float, **_: str | int) -> None:
+def _listen(event: str, duration_secs: float, **_: str | int) -> None:
     if event.startswith(_COMPILING):
-        _total["seconds"] += duration
+        _total["seconds"] += duration_secs
     if event == "/jax/core/compile/backend_compile_duration":
         _total["programs"] += 1
 

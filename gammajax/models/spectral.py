@@ -104,8 +104,9 @@ class ExpCutoffPowerLaw(SpectralModel):
         # x |x|^(alpha - 1): equal to x for alpha = 1 on both sides of zero, and with the right derivatives at
         # lambda_ = 0, where the fit of a source without cut-off ends (for alpha < 1 one stands for infinity).
         x = self.lambda_ * energy
-        base = jnp.where((x == 0) & (self.alpha < 1), 1.0, jnp.abs(x))
-        cut = x * base ** (self.alpha - 1.0)
+        zero = x == 0
+        power = jnp.exp((self.alpha - 1.0) * jnp.log(jnp.where(zero, 1.0, jnp.abs(x))))
+        cut = jnp.where(zero & (self.alpha > 1), 0.0, x) * power
         return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference) - cut)
 
 
