@@ -2,8 +2,9 @@ r"""Levenberg-Marquardt minimisation of the deviance by Fisher scoring, inside a
 
 With the predicted signal s(z), its Jacobian J (forward mode), and first derivative w1 and expected second derivative w2
 of each bin's statistic, the gradient is `J^T w1` and the Hessian is replaced by the Fisher matrix `J^T diag(w2) J`,
-which is never indefinite. Steps solve `(F + damping diag F) step = -gradient` on the parameters that are not held or
-pressed against a bound. The result does not depend on the units or pivot energies of the parameters.
+which is never indefinite. Steps solve `(F + damping diag D) step = -gradient` on the parameters that are not held or
+pressed against a bound; D is the diagonal of F, falling by at most ten a step. The result does not depend on the units
+or pivot energies of the parameters.
 
 A step is shortened where it would take nine tenths of the expected counts out of a bin: there the straight line that
 J stands for has lost the model, and from poor starting values the fit would end where the source no longer shines.
@@ -30,6 +31,9 @@ TOLERANCE = 1e-7
 MAX_STEPS = 200
 _MAX_DAMPING = 1e12
 _LARGEST_FALL = 0.9
+_LARGEST_LOG_STEP = 3.0
+_RIDGE = 1e-12
+"""Least damping: keeps degenerate directions solvable, and ends the way along a direction that has become flat."""
 
 
 class Status(enum.IntEnum):
@@ -141,6 +145,8 @@ def _prior_terms(problem: Problem, z: Vector, values: Array) -> tuple[Scalar, Ve
 class _State(NamedTuple):
     z: Vector
     at: Expansion
+    size: Vector
+    """Curvature that damping refers to: the diagonal of the Hessian, falling by at most ten in a step."""
     damping: Scalar
     decrease: Scalar
     steps: Int[Array, ""]
@@ -176,6 +182,7 @@ def minimise(
             jnp.eye(n, dtype=start.dtype),
             tuple(jnp.zeros((n, *g.counts.shape), start.dtype) for g in problem.groups),
         ),
+        size=jnp.zeros_like(start),
         damping=jnp.asarray(1e-3, start.dtype),
         decrease=jnp.asarray(jnp.inf, start.dtype),
         steps=jnp.zeros((), jnp.int32),
@@ -194,12 +201,14 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     z, at = state.z, state.at
     pressed = ((z <= layout.lower) & (at.gradient > 0)) | ((z >= layout.upper) & (at.gradient < 0))
     fixed = held | pressed
-    newton = solve(at, fixed, 0.0)
+    newton = solve(at, fixed, state.size, _RIDGE)
     decrease = -0.5 * at.gradient @ newton
     first = state.steps == 0
     done = (decrease < tolerance) & ~first
 
-    step = solve(at, fixed, state.damping)
+    step = solve(at, fixed, state.size, jnp.maximum(state.damping, _RIDGE))
+    # Where the statistic is flat in a logarithm, as in a cut-off far above the data, a full step overflows.
+    step = jnp.where(layout.log, jnp.clip(step, -_LARGEST_LOG_STEP, _LARGEST_LOG_STEP), step)
     fall = -jnp.min(jnp.stack([jnp.min(jnp.einsum("zde,z->de", x, step)) for x in at.shares]))
     step *= _LARGEST_FALL / jnp.maximum(fall, _LARGEST_FALL)
     trial = jnp.clip(z + step, layout.lower, layout.upper)
@@ -213,7 +222,6 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     ratio = gain / jnp.where(expected > 0, expected, 1.0)
     eased = jnp.maximum(0.1, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
     damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * 10.0, 1e-3))
-    damping = jnp.where(damping < 1e-6, 0.0, damping)
     # At the limit of the arithmetic no step can be seen to improve: that is convergence, not a failure.
     limit = decrease < 1e-9 * (1.0 + jnp.abs(at.stat))
     stuck = ~better & (damping > _MAX_DAMPING)
@@ -222,19 +230,17 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     status = jnp.where((status == _RUNNING) & (steps >= max_steps), Status.MAX_STEPS, status)
     status = jnp.where(first & ~better, Status.NOT_FINITE, status)
     z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (z, at))
-    return _State(z, at, damping, decrease, steps, status.astype(jnp.int32))
+    size = jnp.where(better, jnp.maximum(jnp.diag(at.hessian), 0.1 * state.size), state.size)
+    return _State(z, at, size, damping, decrease, steps, status.astype(jnp.int32))
 
 
-def solve(at: Expansion, fixed: Bool[Array, "free"], damping: float | Scalar) -> Vector:
-    """The step `-(H + damping diag H)^-1 gradient`, zero where `fixed`; parameters without influence stay put."""
+def solve(at: Expansion, fixed: Bool[Array, "free"], size: Vector, damping: float | Scalar) -> Vector:
+    """The step `-(H + damping diag size)^-1 gradient`, zero where `fixed`; parameters without influence stay put."""
     hessian, gradient = mask_out(at.hessian, fixed), jnp.where(fixed, 0.0, at.gradient)
-    diagonal = jnp.diag(hessian)
-    inert = diagonal <= 0
-    size = jnp.sqrt(jnp.where(inert, 1.0, diagonal))
+    inert = size <= 0
+    size = jnp.sqrt(jnp.where(inert | fixed, 1.0, size))
     scaled = hessian / size[:, None] / size[None, :]
-    n = gradient.size
-    # The least damping keeps exactly degenerate directions solvable.
-    matrix = scaled + jnp.diag(jnp.where(inert, 1.0, damping + 8 * n * jnp.finfo(gradient.dtype).eps))
+    matrix = scaled + jnp.diag(jnp.where(inert, 1.0, damping))
     factor = jax.scipy.linalg.cho_factor(matrix)
     step = -jax.scipy.linalg.cho_solve(factor, gradient / size) / size
     return jnp.where(inert | fixed, 0.0, step)
