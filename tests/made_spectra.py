@@ -1,4 +1,4 @@
-"""Small on-off and counting spectra with a gaussian dispersion, equal shapes for all tests so that programs are shared."""
+"""Small on-off and counting spectra with a gaussian dispersion, of equal shapes so that tests share programs."""
 
 import jax
 import numpy as np
@@ -25,7 +25,13 @@ def responses(i, energy=EDGES, energy_true=TRUE):
     centre = np.log(np.sqrt(energy_true[1:] * energy_true[:-1]))
     exposure = 3e13 * (1 + i) * np.sqrt(centre - centre[0] + 0.3)
     edisp = kernel(energy, energy_true)
-    return {"energy": energy, "energy_true": energy_true, "exposure": exposure, "edisp": edisp, "livetime": 3600.0}
+    return {
+        "energy": energy,
+        "energy_true": energy_true,
+        "exposure": exposure,
+        "edisp": edisp,
+        "livetime": 3600.0,
+    }
 
 
 def on_off(seed=1, n=3, energy=EDGES, energy_true=TRUE, prefix="d"):
@@ -40,7 +46,13 @@ def on_off(seed=1, n=3, energy=EDGES, energy_true=TRUE, prefix="d"):
         common = responses(i, energy, energy_true)
         made.append(
             gj.SpectrumDatasetOnOff(
-                name=f"{prefix}{i}", counts=on, counts_off=off, acceptance=1.0, acceptance_off=10.0 + i, mask_safe=mask, **common
+                name=f"{prefix}{i}",
+                counts=on,
+                counts_off=off,
+                acceptance=1.0,
+                acceptance_off=10.0 + i,
+                mask_safe=mask,
+                **common,
             )
         )
     return gj.Datasets(made)
@@ -52,7 +64,10 @@ def counting(seed=1, n=2, background=3.0, energy=EDGES, energy_true=TRUE):
     bins = len(energy) - 1
     return gj.Datasets(
         gj.SpectrumDataset(
-            name=f"c{i}", counts=rng.poisson(20.0, bins), background=np.full(bins, background), **responses(i, energy, energy_true)
+            name=f"c{i}",
+            counts=rng.poisson(20.0, bins),
+            background=np.full(bins, background),
+            **responses(i, energy, energy_true),
         )
         for i in range(n)
     )

@@ -19,7 +19,11 @@ def _rooms() -> dict[str, int]:
     """Rooms in the order of the table in docs/architecture.md; rooms of one row may import each other."""
     text = (PACKAGE.parent / "docs" / "architecture.md").read_text()
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
-    return {name.strip().strip("`").removesuffix(".py").strip("/"): i for i, row in enumerate(rows) for name in row.split(",")}
+    return {
+        name.strip().strip("`").removesuffix(".py").strip("/"): i
+        for i, row in enumerate(rows)
+        for name in row.split(",")
+    }
 
 
 ROOMS = _rooms()

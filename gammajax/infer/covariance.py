@@ -9,7 +9,6 @@ from gammajax._typing import Array, Bool, Float, Vector
 from gammajax.infer.minimise import exact_hessian, mask_out
 from gammajax.likelihood.problem import Problem
 
-
 _LEAST_PIVOT = 3e-6
 
 

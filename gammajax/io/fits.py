@@ -108,7 +108,7 @@ def find_hdu(
             if columns and all(column_index(hdu, c) is not None for c in columns):
                 return hdu
     have = ", ".join(repr(hdu.name) for hdu in tables(hdus)) or "no tables at all"
-    raise FileFormatError(f"{path} has no HDU {name or ' / '.join(classes)!r}; it has {have}")
+    raise FileFormatError(f"{path} has no HDU {name or ' / '.join(classes or names)!r}; it has {have}")
 
 
 def column_names(hdu: fits.BinTableHDU) -> list[str]:

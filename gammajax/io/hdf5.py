@@ -38,7 +38,7 @@ def read_hdf5(path: str | Path, *, kind: str) -> tuple[dict[str, np.ndarray], di
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read as HDF5: {error}") from error
     if header.get("kind") != kind or header.get("schema") != SCHEMA:
-        have = f"kind {header.get('kind')!r}, schema {header.get('schema')!r}"
+        have = f"kind {header.get('kind')!r}, schema {header.get('schema')}"
         raise FileFormatError(f"{path}: expected a gammajax file of kind {kind!r}, schema {SCHEMA}; it has {have}")
     return arrays, header
 

@@ -3,7 +3,7 @@ import pytest
 from made_spectra import log_parabola
 
 import gammajax as gj
-from gammajax.errors import ModelError, NothingToFit, NoSuchParameter, OutOfBounds
+from gammajax.errors import ModelError, NoSuchParameter, NothingToFit, OutOfBounds
 
 
 @pytest.fixture(scope="module")

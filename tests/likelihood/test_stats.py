@@ -22,7 +22,7 @@ curvature = jax.jit(jax.vmap(jax.grad(jax.grad(stats.wstat, argnums=3), argnums=
 
 
 def best_background(n_on, n_off, alpha, signal):
-    """Most likely off counts by bisection of the derivative of the likelihood: nothing in common with ours."""
+    """Most likely off counts by bisection of the likelihood's derivative: nothing in common with ours."""
     low = np.maximum(L(0), -signal / alpha) + np.zeros_like(n_on)
     high = low + n_on / alpha + n_on + n_off + 1
 
@@ -79,13 +79,17 @@ def test_wstat_derivatives_against_differences_in_extended_precision(alpha):
 
 
 def test_derivatives_in_alpha():
-    grid = np.array(np.meshgrid([0.0, 7.0, 40.0], [0.0, 3.0, 300.0], [0.05, 1.0], [-0.31, 0.7, 50.0])).reshape(4, -1)
+    grid = np.array(
+        np.meshgrid([0.0, 7.0, 40.0], [0.0, 3.0, 300.0], [0.05, 1.0], [-0.31, 0.7, 50.0])
+    ).reshape(4, -1)
     smooth = away_from_branch_points(grid, 1e-3)
     grid = grid[:, smooth]
     h = L(1e-4) * grid[2]
     w = {k: brute(grid[0], grid[1], grid[2] + k * h, grid[3]) for k in (-2, -1, 1, 2)}
     by_alpha = jax.vmap(jax.grad(stats.wstat, argnums=2))(*grid)
-    np.testing.assert_allclose(by_alpha, ((w[-2] - 8 * w[-1] + 8 * w[1] - w[2]) / (12 * h)).astype(float), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        by_alpha, ((w[-2] - 8 * w[-1] + 8 * w[1] - w[2]) / (12 * h)).astype(float), rtol=1e-6, atol=1e-6
+    )
     mixed = jax.vmap(jax.grad(jax.grad(stats.wstat, argnums=3), argnums=2))(*grid)
     step = 1e-6 * grid[2]
     ahead, behind = (slope(grid[0], grid[1], grid[2] + k * step, grid[3]) for k in (1, -1))
@@ -111,7 +115,11 @@ def test_wstat_is_finite_everywhere(n_on, n_off, alpha, signal):
 
 @pytest.mark.parametrize("edge", ["signal = 0", "no on counts", "no off counts"])
 def test_wstat_is_continuous_across_its_branch_points(edge):
-    n_on, n_off, alpha = {"signal = 0": (3.0, 20.0, 0.1), "no on counts": (0.0, 8.0, 0.25), "no off counts": (5.0, 0.0, 0.5)}[edge]
+    n_on, n_off, alpha = {
+        "signal = 0": (3.0, 20.0, 0.1),
+        "no on counts": (0.0, 8.0, 0.25),
+        "no off counts": (5.0, 0.0, 0.5),
+    }[edge]
     at = {"signal = 0": 0.0, "no on counts": -8.0 * 0.25 / 1.25, "no off counts": 5.0 * 0.5 / 1.5}[edge]
     near = at + np.array([-1e-9, 0.0, 1e-9])
     x = np.full(3, n_on), np.full(3, n_off), np.full(3, alpha), near
@@ -144,7 +152,12 @@ def test_information_is_the_expected_curvature():
     rng = np.random.default_rng(3)
     mu, off, alpha = 300.0, 2000.0, 0.1
     n = 20000
-    x = rng.poisson(mu + alpha * off, n).astype(float), rng.poisson(off, n).astype(float), np.full(n, alpha), np.full(n, mu)
+    x = (
+        rng.poisson(mu + alpha * off, n).astype(float),
+        rng.poisson(off, n).astype(float),
+        np.full(n, alpha),
+        np.full(n, mu),
+    )
     mean = curvature(*x).mean()
     truth = stats.wstat_information(*(jnp.asarray([v]) for v in (mu + alpha * off, off, alpha, mu)))[0]
     assert mean == pytest.approx(float(truth), rel=0.01)
@@ -180,7 +193,9 @@ def test_cash_leads_back_from_negative_predictions():
     assert np.all(stats.cash_slope(np.ones(3), mu[:3]) < 0)
 
 
-@pytest.mark.parametrize(("n_on", "n_off", "alpha"), [(5.0, 0.0, 1e-20), (5.0, 3.0, 1e-20), (0.0, 3.0, 1e-20)])
+@pytest.mark.parametrize(
+    ("n_on", "n_off", "alpha"), [(5.0, 0.0, 1e-20), (5.0, 3.0, 1e-20), (0.0, 3.0, 1e-20)]
+)
 def test_tiny_alpha(n_on, n_off, alpha):
     x = n_on, n_off, alpha, 0.0
     got = wstat(*(jnp.asarray([v]) for v in x))[0]

@@ -35,7 +35,11 @@ EXPECTED = {
         lambda e: 2e-12 * (e / 3.0) ** (-2.3 - 0.15 * np.log(e / 3.0)),
     ),
     "CompoundSpectralModel": (
-        {"model1": gj.PowerLaw(amplitude=2e-12), "model2": gj.PowerLaw(index=-0.5, amplitude=3.0), "operator": "mul"},
+        {
+            "model1": gj.PowerLaw(amplitude=2e-12),
+            "model2": gj.PowerLaw(index=-0.5, amplitude=3.0),
+            "operator": "mul",
+        },
         lambda e: 6e-12 * e**-1.5,
     ),
     "TemplateSpectralModel": (
@@ -57,7 +61,9 @@ MODELS = sorted({cls for cls in concrete(SpectralModel)}, key=lambda cls: cls.__
 
 @pytest.fixture(params=MODELS, ids=lambda cls: cls.__name__)
 def model(request):
-    assert request.param.__name__ in EXPECTED, f"{request.param.__name__} has no independent formula in this test"
+    assert request.param.__name__ in EXPECTED, (
+        f"{request.param.__name__} has no independent formula in this test"
+    )
     return request.param(**EXPECTED[request.param.__name__][0])
 
 
@@ -109,7 +115,9 @@ def test_default_values_are_finite(model):
 def test_integral_and_energy_flux():
     flat = gj.PowerLaw(index=2.0, amplitude=3e-12)
     assert flat.integral("1 TeV", "10 TeV").to_value("cm-2 s-1") == pytest.approx(3e-12 * 0.9, rel=1e-12)
-    assert flat.energy_flux("1 TeV", "10 TeV").to_value("TeV cm-2 s-1") == pytest.approx(3e-12 * np.log(10), rel=1e-12)
+    assert flat.energy_flux("1 TeV", "10 TeV").to_value("TeV cm-2 s-1") == pytest.approx(
+        3e-12 * np.log(10), rel=1e-12
+    )
     with pytest.raises(UnitMismatch, match="energy_min is of kind energy"):
         flat.integral("1 deg", "10 TeV")
 
@@ -173,8 +181,14 @@ def test_a_model_of_ones_own(spectra):
 @pytest.mark.parametrize(
     ("dnde", "message"),
     [
-        (lambda self, e: jnp.ones(3) * e, r"Wrong\.dnde must return one number for one energy, but its result has shape \(3,\)"),
-        (lambda self, e: (e, e), r"Wrong\.dnde must return one number for one energy, but its result is a tuple"),
+        (
+            lambda self, e: jnp.ones(3) * e,
+            r"Wrong\.dnde must return one number for one energy, but its result has shape \(3,\)",
+        ),
+        (
+            lambda self, e: (e, e),
+            r"Wrong\.dnde must return one number for one energy, but its result is a tuple",
+        ),
     ],
 )
 def test_dnde_of_the_wrong_shape(dnde, message):

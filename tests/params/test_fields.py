@@ -10,7 +10,9 @@ from gammajax.errors import UndeclaredArray, UnitMismatch
 from gammajax.params.tree import fill, fill_weights, has_weights, leaves, slots, weight_leaves
 
 
-@pytest.mark.parametrize("given", [0.3, "0.3 TeV", "300 GeV", 300 * u.GeV, np.float32(0.3), jnp.asarray(0.3), "3e11 eV"])
+@pytest.mark.parametrize(
+    "given", [0.3, "0.3 TeV", "300 GeV", 300 * u.GeV, np.float32(0.3), jnp.asarray(0.3), "3e11 eV"]
+)
 def test_values_are_converted_at_the_door(given):
     reference = gj.PowerLaw(reference=given).reference
     assert float(reference) == pytest.approx(0.3, rel=1e-7)
@@ -82,7 +84,9 @@ def test_weights(mixed):
     assert has_weights(mixed)
     assert not has_weights(gj.PowerLaw())
     doubled = fill_weights(mixed, [2 * w for w in weight_leaves(mixed)])
-    assert all(np.array_equal(2 * x, y) for x, y in zip(weight_leaves(mixed), weight_leaves(doubled), strict=True))
+    assert all(
+        np.array_equal(2 * x, y) for x, y in zip(weight_leaves(mixed), weight_leaves(doubled), strict=True)
+    )
     assert slots(doubled) == slots(mixed)
 
 
@@ -107,7 +111,9 @@ def test_undeclared_arrays():
             return self.net(energy)
 
     model = gj.SkyModel(Forgot(eqx.nn.MLP("scalar", "scalar", 4, 2, key=jax.random.key(0))))
-    with pytest.raises(UndeclaredArray, match=r"Forgot\.net.*mark the field param\(\), weights\(\) or data\(\)|holds"):
+    with pytest.raises(
+        UndeclaredArray, match=r"Forgot\.net.*mark the field param\(\), weights\(\) or data\(\)|holds"
+    ):
         gj.Models(a=model)
 
 

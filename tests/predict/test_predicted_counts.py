@@ -13,14 +13,19 @@ def predicted(datasets, models, **options):
     """Signal counts of each dataset, padding removed."""
     problem = gj.Problem(datasets, models, **options)
     out = [None] * len(datasets)
-    for group, signal in zip(problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True):
+    for group, signal in zip(
+        problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True
+    ):
         for row, i in enumerate(group.index.tolist()):
             out[i] = np.asarray(signal[row])[: datasets[i].counts.size]
     return out
 
 
 def by_hand(i, dnde):
-    flux = [quad(lambda t: dnde(np.exp(t)) * np.exp(t), *np.log(pair), epsabs=0, epsrel=1e-11)[0] for pair in zip(TRUE[:-1], TRUE[1:], strict=True)]
+    flux = [
+        quad(lambda t: dnde(np.exp(t)) * np.exp(t), *np.log(pair), epsabs=0, epsrel=1e-11)[0]
+        for pair in zip(TRUE[:-1], TRUE[1:], strict=True)
+    ]
     return (np.array(flux) * responses(i)["exposure"]) @ kernel()
 
 
@@ -39,7 +44,9 @@ def test_nodes_converge(spectra, source):
 
 
 def test_linear_in_amplitude(spectra, source):
-    for once, thrice in zip(predicted(spectra, source), predicted(spectra, source.set("*.amplitude", 9e-11)), strict=True):
+    for once, thrice in zip(
+        predicted(spectra, source), predicted(spectra, source.set("*.amplitude", 9e-11)), strict=True
+    ):
         np.testing.assert_allclose(thrice, 3 * once, rtol=1e-13)
 
 
@@ -77,7 +84,9 @@ def test_padding_changes_nothing(source):
 def test_a_cut_off_dispersion_is_not_renormalised(source):
     (dataset,) = counting(n=1)
     half = eqx.tree_at(lambda d: d.edisp, dataset, 0.5 * jnp.asarray(kernel()))
-    np.testing.assert_allclose(predicted([half], source)[0], 0.5 * predicted([dataset], source)[0], rtol=1e-13)
+    np.testing.assert_allclose(
+        predicted([half], source)[0], 0.5 * predicted([dataset], source)[0], rtol=1e-13
+    )
 
 
 def test_no_models_predict_nothing(spectra):
