@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import numpy as np
 from astropy.coordinates import SkyCoord
 from rich.console import Console
-from rich.table import Table
 
 from gammajax.data import DataStore
 from gammajax.datasets.collection import Datasets
@@ -18,13 +18,14 @@ from gammajax.geom.axes import energy_edges
 from gammajax.geom.regions import circle
 from gammajax.infer.fit import Fit, fit
 from gammajax.infer.posterior import Posterior
-from gammajax.infer.profile import profile
+from gammajax.infer.profile import Profile, profile
 from gammajax.infer.sample import sample
 from gammajax.io.json import write_json
 from gammajax.models.collection import Models
 from gammajax.reduce.pipeline import reduce_spectra
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
 from gammajax.simulate import simulate_dl3
+from gammajax.tables import as_text, make_table
 from gammajax.workflow.analyse import write_fit, write_fit_plots, write_posterior
 from gammajax.workflow.joint_crab import crab_datasets, crab_models
 
@@ -123,14 +124,14 @@ def _analyse(datasets: Datasets, start: Models, out: Path, steps: _Steps, seed: 
     write_json(steps.seconds, out / "timings.json")
     steps.console.print(repr(datasets), markup=False, highlight=False, soft_wrap=True)
     steps.console.print(repr(result), markup=False, highlight=False, soft_wrap=True)
-    steps.console.print(_comparison(result, posterior, known))
+    steps.console.print(_comparison(result, posterior, known), markup=False, highlight=False, soft_wrap=True)
     steps.console.print(posterior.message, highlight=False)
     written = ", ".join(sorted(path.name for path in out.iterdir()))
     steps.console.print(f"written to {out}: {written}", markup=False, highlight=False, soft_wrap=True)
     return Demo(datasets, result, posterior, steps.seconds)
 
 
-def _plots(datasets: Datasets, result: Fit, posterior: Posterior, scan, out: Path, known: Models | None) -> None:
+def _plots(datasets: Datasets, result: Fit, posterior: Posterior, scan: Profile, out: Path, known: Models | None) -> None:
     from gammajax.plot import plot_corner, plot_profile, save
 
     write_fit_plots(datasets, result, out, posterior)
@@ -138,13 +139,18 @@ def _plots(datasets: Datasets, result: Fit, posterior: Posterior, scan, out: Pat
     save(plot_corner(posterior, fit=result, truth=known), out / "corner.png")
 
 
-def _comparison(result: Fit, posterior: Posterior, known: Models | None) -> Table:
-    title = "posterior" if known is None else "truth against posterior"
-    table = Table("parameter", "truth", "fit", "posterior", "R-hat", "pull", title=title)
-    rows = zip(posterior.paths, posterior.mean, posterior.std, posterior.r_hat, strict=True)
-    for path, mean, std, r_hat in rows:
-        true = None if known is None else known.value(path)
-        fitted = f"{result.models.value(path):.4g} ± {result.models.error(path):.2g}"
-        drawn, pull = f"{mean:.4g} ± {std:.2g}", "" if true is None else f"{(mean - true) / std:+.2f}"
-        table.add_row(path, "" if true is None else f"{true:.4g}", fitted, drawn, f"{r_hat:.4f}", pull)
-    return table
+def _comparison(result: Fit, posterior: Posterior, known: Models | None) -> str:
+    """Fit and posterior of each parameter, beside the truth and the pull where the truth is known."""
+    columns = {
+        "fit": [result.models.value(path) for path in posterior.paths],
+        "error": [result.models.error(path) for path in posterior.paths],
+        "posterior": posterior.mean,
+        "width": posterior.std,
+    }
+    if known is not None:
+        truth = np.array([known.value(path) for path in posterior.paths])
+        columns = {"truth": truth, **columns, "pull": (posterior.mean - truth) / posterior.std}
+    formats = {"r_hat": ".4f", **({} if known is None else {"pull": "+.2f"})}
+    head = "Posterior" if known is None else "Truth against posterior"
+    table = make_table({"path": posterior.paths, **columns, "r_hat": posterior.r_hat}, columns, **formats)
+    return f"{head}\n{as_text(table)}"
