@@ -1,4 +1,4 @@
-"""Small on-off and counting spectra with a gaussian dispersion, of equal shapes so that tests share programs."""
+"""Small on-off and counting spectra with a gaussian dispersion; equal shapes let tests share programs."""
 
 import jax
 import numpy as np

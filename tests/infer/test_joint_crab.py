@@ -1,8 +1,8 @@
 """The joint Crab spectra against Gammapy's reference numbers and the published fit (A&A 625, A10).
 
-Gammapy integrates the flux of a bin with a log-log trapezoid of a few points, good to 3e-5 for a log parabola;
-ours is exact to 1e-10. The difference shows in the statistic of Fermi-LAT far from the best fit: with Gammapy's rule
-put into our own predicted counts, its statistic comes out to 1e-6.
+Gammapy integrates the flux of a bin with a log-log trapezoid of a few points, good to 3e-5 for a log
+parabola; ours is exact to 1e-10. The difference shows in the statistic of Fermi-LAT far from the best fit:
+with Gammapy's rule put into our own predicted counts, its statistic comes out to 1e-6.
 """
 
 import json
