@@ -61,7 +61,7 @@ ROWS = {
 }
 
 
-# Fits with another number of free parameters show "which are free" at a third of the time that sampling takes.
+# The fit shows "which are free" in a third of the time that another sampler takes to compile.
 PAIRS = [(row, name) for row in ROWS for name in OPERATIONS if (row, name) != ("which are free", "sample")]
 
 
