@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from timing import environment, interleaved, seconds, summary
 from whole_process import files
 
 import gammajax as gj
-from gammajax.datasets.collection import read_dataset
+from gammajax.datasets.files import read_dataset
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.workflow.joint_crab import FERMI_RANGE, SETUPS, crab_datasets, crab_models
 
@@ -115,7 +116,8 @@ def sampling(ours: Any) -> dict[str, Any]:
     fit = gj.fit(ours, crab_models())
     with Stopwatch() as first:
         posterior = gj.sample(ours, fit, key=jax.random.key(0))
-    times = [seconds(lambda: gj.sample(ours, fit, key=jax.random.key(k)).samples) for k in range(1, 4)]
+    keys = jax.random.split(jax.random.key(1), 3)
+    times = [seconds(partial(gj.sample, ours, fit, key=key)) for key in keys]
     return {
         "gammajax": summary(times),
         "first_s": first.total,

@@ -24,7 +24,7 @@ def model(alpha: float = 2.5, beta: float = 0.24) -> SkyModel:
 
 
 def read_ogip(files: dict[str, Path], ranges: dict[str, tuple[Any, Any]]) -> Datasets:
-    """The ready spectra with the paper's fit ranges; keys are dataset names, "<instrument>-...". """
+    """The ready spectra with the paper's fit ranges; keys are dataset names, "<instrument>-..."."""
     datasets = Datasets()
     for name, path in files.items():
         dataset = SpectrumDatasetOnOff.read(path, name=name)

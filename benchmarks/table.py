@@ -1,6 +1,6 @@
 """Make docs/benchmarks.md from the JSON that the benchmarks wrote.
 
-    python benchmarks/table.py
+python benchmarks/table.py
 """
 
 import json
@@ -16,9 +16,9 @@ Made by `python benchmarks/table.py` from `benchmarks/results/*.json`; measure a
 
     python benchmarks/joint_crab.py --data $GAMMAPY_DATA
 
-Both sides ran in turns, in one process where that is possible, on the same files and models: the joint Crab analysis of
-Nigro et al. 2019 (A&A 625, A10) with ten spectra (Fermi-LAT, MAGIC, VERITAS, FACT, H.E.S.S.; 133 runs from DL3). Times are
-medians; "first" adds tracing and compilation, paid once per shape and process (less with the compile cache).
+Both sides ran in turns, in one process where that is possible, on the same files and models: the joint Crab analysis
+of Nigro et al. 2019 (A&A 625, A10) with ten spectra (Fermi-LAT, MAGIC, VERITAS, FACT, H.E.S.S.; 133 runs from DL3).
+Times are medians; "first" adds tracing and compilation, paid once per shape and process (less with the compile cache).
 """
 
 

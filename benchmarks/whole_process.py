@@ -1,6 +1,6 @@
 """One whole analysis in a new process: import, read ten OGIP spectra, fit with covariance, print.
 
-    python benchmarks/whole_process.py gammajax|gammajax-nuts|gammapy DATA
+python benchmarks/whole_process.py gammajax|gammajax-nuts|gammapy DATA
 """
 
 import sys
@@ -37,7 +37,7 @@ def main(side: str, data: Path) -> None:
     import jax
 
     import gammajax as gj
-    from gammajax.datasets.collection import read_dataset
+    from gammajax.datasets.files import read_dataset
     from gammajax.workflow.joint_crab import FERMI_RANGE, SETUPS, crab_models
 
     gj.enable_compilation_cache()

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from gammajax.models.spectral import LogParabola as LogParabola
     from gammajax.models.spectral import PowerLaw as PowerLaw
     from gammajax.models.spectral import SpectralModel as SpectralModel
-    from gammajax.params.field import data as data
     from gammajax.params.field import param as param
+    from gammajax.params.field import table as table
     from gammajax.params.field import weights as weights
     from gammajax.params.priors import LogNormal as LogNormal
     from gammajax.params.priors import LogUniform as LogUniform
@@ -75,8 +75,8 @@ _HOME = {
     "PowerLaw": "models.spectral",
     "SpectralModel": "models.spectral",
     "Scalar": "_typing",
-    "data": "params.field",
     "param": "params.field",
+    "table": "params.field",
     "weights": "params.field",
     "LogNormal": "params.priors",
     "LogUniform": "params.priors",

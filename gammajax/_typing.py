@@ -29,4 +29,17 @@ Vector: TypeAlias = Float[Array, "free"]
 Slots: TypeAlias = Int[Array, "free"]
 """Positions of parameters in the list of all parameter slots."""
 
-__all__ = ["Array", "Bool", "Counts", "Edges", "Exposure", "Float", "Int", "Kernel", "Mask", "Scalar", "Slots", "Vector"]
+__all__ = [
+    "Array",
+    "Bool",
+    "Counts",
+    "Edges",
+    "Exposure",
+    "Float",
+    "Int",
+    "Kernel",
+    "Mask",
+    "Scalar",
+    "Slots",
+    "Vector",
+]

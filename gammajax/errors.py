@@ -25,7 +25,7 @@ class OutOfBounds(GammajaxError):
 
 
 class UndeclaredArray(GammajaxError):
-    """A model holds arrays in a field that is not declared param(), weights() or data()."""
+    """A model holds arrays in a field that is not declared param(), weights() or table()."""
 
 
 class LinkError(GammajaxError):

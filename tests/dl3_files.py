@@ -12,9 +12,7 @@ RAD = np.linspace(0.0, 0.5, 26)
 TIME = {"MJDREFI": 51910, "MJDREFF": 0.000742870370370241, "TIMESYS": "TT", "TIMEUNIT": "s"}
 
 
-def axis(
-    prefix: str, edges: np.ndarray, unit: str | None, nodes: bool = False, code: str = "E"
-) -> list[fits.Column]:
+def axis(prefix: str, edges: np.ndarray, unit: str | None, nodes: bool = False, code: str = "E") -> list[fits.Column]:
     """NAME_LO and NAME_HI of one axis; `nodes`: both are the values themselves."""
     low, high = (edges, edges) if nodes else (edges[:-1], edges[1:])
     form = f"{low.size}{code}"
@@ -24,9 +22,7 @@ def axis(
     ]
 
 
-def table(
-    name: str, columns: list[fits.Column], classes: tuple[str, ...] = (), **header: object
-) -> fits.BinTableHDU:
+def table(name: str, columns: list[fits.Column], classes: tuple[str, ...] = (), **header: object) -> fits.BinTableHDU:
     """A table with HDUCLAS1.. and further keywords."""
     hdu = fits.BinTableHDU.from_columns(columns, name=name)
     hdu.header.update({f"HDUCLAS{i + 1}": c for i, c in enumerate(classes) if c})

@@ -80,10 +80,7 @@ def test_affine_links_compile_nothing(operation):
     run(DATA, two.link("b.*.beta", "a.spectral.beta"))
     assert programs(lambda: run(DATA, two.link("b.*.beta", "a.spectral.beta", factor=0.5, offset=0.01))) == 0
     assert (
-        programs(
-            lambda: run(DATA, two.free("b.*.alpha").freeze("b.*.beta").link("b.*.alpha", "a.spectral.alpha"))
-        )
-        == 0
+        programs(lambda: run(DATA, two.free("b.*.alpha").freeze("b.*.beta").link("b.*.alpha", "a.spectral.alpha"))) == 0
     )
 
 

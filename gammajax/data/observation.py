@@ -190,9 +190,7 @@ class Observation:
 
     def _place(self, kind: str) -> HDULocation:
         if kind not in self.locations:
-            raise FileFormatError(
-                f"run {self.obs_id} has no {kind!r}; it has {', '.join(self.locations) or 'nothing'}"
-            )
+            raise FileFormatError(f"run {self.obs_id} has no {kind!r}; it has {', '.join(self.locations) or 'nothing'}")
         return self.locations[kind]
 
     def _response(self, kind: str) -> tuple[Any, bool, float]:
@@ -236,9 +234,7 @@ def _version(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=16)
-def _read_responses(
-    path: Path, wanted: tuple[tuple[str, str, str], ...], version: tuple[int, int]
-) -> dict[str, Any]:
+def _read_responses(path: Path, wanted: tuple[tuple[str, str, str], ...], version: tuple[int, int]) -> dict[str, Any]:
     """Responses of one file, for all runs that share it: type -> (response, is_pointlike, RAD_MAX keyword).
 
     A response that cannot be read is kept as its error, so that the others of the file are of use.

@@ -54,8 +54,7 @@ class Observations(Sequence[Observation]):
     def info(self) -> Table:
         """One row per run: id, telescope, target, pointing [deg], livetime [s], events. Reads the runs."""
         rows = [
-            (run.obs_id, run.telescope, run.target, *run.pointing_radec, run.livetime, len(run.events))
-            for run in self
+            (run.obs_id, run.telescope, run.target, *run.pointing_radec, run.livetime, len(run.events)) for run in self
         ]
         names = ("obs_id", "telescope", "target", "ra_pnt", "dec_pnt", "livetime", "events")
         units = (None, None, None, "deg", "deg", "s", None)
@@ -127,9 +126,7 @@ class DataStore:
         places = self._listed(obs_id)
         for place in places.values():
             if place.type in USED and not place.path.is_file():
-                raise MissingFile(
-                    f"run {obs_id}: {place.path} ({place.kind}) is listed in {self.source} but absent"
-                )
+                raise MissingFile(f"run {obs_id}: {place.path} ({place.kind}) is listed in {self.source} but absent")
         return Observation(int(obs_id), places)
 
     def observations(self, ids: Iterable[int] | None = None, skip_missing: bool = True) -> Observations:
@@ -148,9 +145,7 @@ class DataStore:
                 failures[int(obs_id)] = str(error)
         if failures:
             asked, first = len(failures) + len(found), next(iter(failures.values()))
-            log.warning(
-                "%d of %d runs are left out, see .failures; the first: %s", len(failures), asked, first
-            )
+            log.warning("%d of %d runs are left out, see .failures; the first: %s", len(failures), asked, first)
         return Observations(found, failures)
 
     def select(

@@ -5,15 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, overload
 
-import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
-from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.datasets.files import read_dataset, write_dataset
+from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError, UnknownDataset, nearest
-from gammajax.io.ogip import OgipSpectrum, read_ogip, write_ogip
 from gammajax.io.yaml import dataset_entries, write_yaml
-
 from gammajax.tables import as_text
 
 
@@ -46,14 +44,15 @@ class Datasets(Sequence[Spectrum]):
         return cls(read_dataset(path) for path in paths)
 
     def write(self, folder: str | Path) -> Path:
-        """Write OGIP files and a `datasets.yaml` into a folder; returns the path of the YAML."""
+        """Write `datasets.yaml` and the files it names into a folder, as Gammapy reads them; returns its path.
+
+        On-off spectra become OGIP files, spectra with a known background Gammapy's dataset files.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         entries = []
         for dataset in self:
-            file = f"pha_{dataset.name}.fits"
-            write_ogip(_to_ogip(dataset), folder / file)
-            entry = {"name": dataset.name, "type": type(dataset).__name__, "filename": file}
+            entry = {"name": dataset.name, "type": type(dataset).__name__, "filename": write_dataset(dataset, folder)}
             entries.append({**entry, **_fit_range(dataset)})
         return write_yaml({"datasets": entries}, folder / "datasets.yaml")
 
@@ -132,52 +131,14 @@ def _summary(dataset: Spectrum) -> dict[str, Any]:
     }
 
 
-def read_dataset(pha: str | Path, *, name: str | None = None, kind: str | None = None) -> Spectrum:
-    """Read one OGIP spectrum as a dataset: on-off if it has a BKG file (or `kind` says so), else counts alone.
-
-    Raises `DatasetError` if `kind` is not a spectrum, or contradicts the file.
-    """
-    kinds = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff)}
-    if kind is not None and kind not in kinds:
-        raise DatasetError(f"{name}: datasets of type {kind!r} cannot be read; types are {', '.join(kinds)}")
-    found = read_ogip(pha)
-    common: dict[str, Any] = {
-        "name": name or found.name,
-        "energy": found.energy,
-        "energy_true": found.energy_true,
-        "counts": found.counts,
-        "exposure": found.area * found.exposure,
-        "edisp": found.edisp,
-        "mask_safe": found.quality == 0,
-        "livetime": found.exposure,
-        "provenance": Provenance(found.telescope, (int(found.name),) if found.name.isdigit() else ()),
-    }
-    if found.counts_off is None:
-        if kind == "SpectrumDatasetOnOff":
-            raise DatasetError(f"{pha} names no BACKFILE, but {common['name']} is listed as {kind}")
-        return SpectrumDataset(**common)
-    off = 1.0 if found.backscale_off is None else found.backscale_off
-    return SpectrumDatasetOnOff(**common, counts_off=found.counts_off, acceptance=found.backscale, acceptance_off=off)
-
-
-def _to_ogip(dataset: Spectrum) -> OgipSpectrum:
-    if isinstance(dataset, SpectrumDataset) and bool(jnp.any(dataset.background > 0)):
-        raise DatasetError(f"{dataset.name}: OGIP files hold off counts, not a background model: write HDF5 instead")
-    livetime = float(dataset.livetime)
-    livetime = livetime if livetime > 0 else 1.0
-    on_off = isinstance(dataset, SpectrumDatasetOnOff)
-    ids = dataset.provenance.obs_ids
-    return OgipSpectrum(
-        name=str(ids[0]) if len(ids) == 1 else dataset.name,
-        telescope=dataset.provenance.telescope,
-        energy=np.asarray(dataset.energy),
-        energy_true=np.asarray(dataset.energy_true),
-        counts=np.asarray(dataset.counts),
-        counts_off=np.asarray(dataset.counts_off) if on_off else None,
-        backscale=np.asarray(dataset.acceptance) if on_off else np.ones(len(dataset.counts)),
-        backscale_off=np.asarray(dataset.acceptance_off) if on_off else None,
-        quality=(~np.asarray(dataset.mask_safe)).astype(int),
-        area=np.asarray(dataset.exposure) / livetime,
-        edisp=np.asarray(dataset.edisp),
-        exposure=livetime,
-    )
+def as_datasets(datasets: Spectrum | Iterable[Spectrum]) -> Datasets:
+    """What a person passes as datasets, one or many, as a collection. Raises `DatasetError` for anything else."""
+    if isinstance(datasets, Datasets):
+        return datasets
+    if isinstance(datasets, SpectrumDataset | SpectrumDatasetOnOff):
+        return Datasets([datasets])
+    found = list(datasets) if isinstance(datasets, Iterable) else [datasets]
+    for item in found:
+        if not isinstance(item, SpectrumDataset | SpectrumDatasetOnOff):
+            raise DatasetError(f"datasets must be SpectrumDataset or SpectrumDatasetOnOff, got {type(item).__name__}")
+    return Datasets(found)

@@ -80,8 +80,8 @@ def _stack(datasets: list[Spectrum], members: list[int], nodes: int) -> Group:
     axes, axis = _distinct([np.asarray(d.energy_true) for d in datasets])
     quadrature = [log_nodes(edges, nodes) for edges in axes]
     common = {
-        # Padded bins have weight zero; their energy is 1 TeV, where every spectrum is finite.
-        "nodes": _padded([x for x, _ in quadrature], (m, nodes), 1.0),
+        # Padded bins have weight zero, at the energies of the last bin: where the spectrum is evaluated anyway.
+        "nodes": np.stack([x[np.minimum(np.arange(m), len(x) - 1)] for x, _ in quadrature]),
         "node_weights": _padded([w for _, w in quadrature], (m, nodes)),
         "axis": np.array(axis, dtype=np.int32),
         "exposure": stacked("exposure", m),
@@ -96,9 +96,9 @@ def _stack(datasets: list[Spectrum], members: list[int], nodes: int) -> Group:
     return CashGroup(**jax.device_put({**common, "background": stacked("background", n)}))
 
 
-def _padded(arrays: list[np.ndarray], shape: tuple[int, ...], value: float = 0) -> np.ndarray:
-    """The arrays stacked along a new first axis, each filled up with `value` to `shape`."""
-    out = np.full((len(arrays), *shape), value, dtype=arrays[0].dtype)
+def _padded(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """The arrays stacked along a new first axis, each filled up with zeros to `shape`."""
+    out = np.zeros((len(arrays), *shape), dtype=arrays[0].dtype)
     for row, x in zip(out, arrays, strict=True):
         row[tuple(slice(size) for size in x.shape)] = x
     return out

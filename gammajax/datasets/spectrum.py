@@ -71,9 +71,7 @@ class SpectrumDataset(eqx.Module):
         livetime: float = np.nan,
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ):
-        fields = _common(
-            name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_fit, livetime, provenance
-        )
+        fields = _common(name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_fit, livetime, provenance)
         n = len(fields["counts"])
         fields["background"] = _checked(name, "background", np.zeros(n) if background is None else background, n)
         _assign(self, fields)
@@ -125,9 +123,7 @@ class SpectrumDatasetOnOff(eqx.Module):
         livetime: float = np.nan,
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ):
-        fields = _common(
-            name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_fit, livetime, provenance
-        )
+        fields = _common(name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_fit, livetime, provenance)
         n = len(fields["counts"])
         off = np.zeros(n) if counts_off is None else counts_off
         fields["counts_off"] = _checked(name, "counts_off", off, n)
@@ -227,7 +223,9 @@ def check_same_axes(datasets: Sequence[Spectrum]) -> None:
     first = datasets[0]
     for other in datasets[1:]:
         if type(other) is not type(first):
-            raise DatasetError(f"{first.name} and {other.name} differ in kind: {type(first).__name__} and {type(other).__name__}")
+            raise DatasetError(
+                f"{first.name} and {other.name} differ in kind: {type(first).__name__} and {type(other).__name__}"
+            )
         for axis in ("energy", "energy_true"):
             a, b = np.asarray(getattr(first, axis)), np.asarray(getattr(other, axis))
             if a.shape != b.shape or not np.allclose(a, b, rtol=1e-6, atol=0):

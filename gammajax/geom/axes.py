@@ -9,9 +9,7 @@ from gammajax.errors import ConfigError
 from gammajax.units import to_value
 
 
-def energy_edges(
-    energy_min: Any, energy_max: Any, *, per_decade: int | None = None, bins: int | None = None
-) -> Edges:
+def energy_edges(energy_min: Any, energy_max: Any, *, per_decade: int | None = None, bins: int | None = None) -> Edges:
     """Logarithmic bin edges [TeV] from `energy_min` to `energy_max`, both met exactly.
 
     Say either the number of `bins`, or how many bins `per_decade` there are at least (the number of bins is

@@ -33,9 +33,7 @@ class Circle:
         array([ True, False])
         """
         if self.radius is None:
-            raise ConfigError(
-                "this region has no radius: give one, or use a point-like response with RAD_MAX"
-            )
+            raise ConfigError("this region has no radius: give one, or use a point-like response with RAD_MAX")
         return separation(self.ra, self.dec, ra, dec) < self.radius
 
     def region(self) -> CircleSkyRegion | PointSkyRegion:

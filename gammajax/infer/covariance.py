@@ -9,7 +9,8 @@ from gammajax._typing import Array, Bool, Float, Vector
 from gammajax.infer.minimise import exact_hessian, mask_out
 from gammajax.likelihood.problem import Problem
 
-_LEAST_PIVOT = 3e-6
+LEAST_PIVOT = 3e-6
+"""Pivots of the scaled Hessian below this are rounding."""
 
 
 class Laplace(NamedTuple):
@@ -38,7 +39,7 @@ def laplace(problem: Problem, z: Vector, gradient: Vector) -> Laplace:
     inverse = jnp.linalg.inv(factor)
     # The square of a pivot is the share of a parameter's information that the others cannot mimic: below this it is
     # rounding, which comes out positive or negative by chance.
-    covariance = jnp.where(jnp.min(jnp.diag(factor), initial=1.0) > _LEAST_PIVOT, inverse.T @ inverse, jnp.nan)
+    covariance = jnp.where(jnp.min(jnp.diag(factor), initial=1.0) > LEAST_PIVOT, inverse.T @ inverse, jnp.nan)
     covariance = covariance / size[:, None] / size[None, :]
     return Laplace(jnp.where(fixed[:, None] | fixed[None, :], 0.0, covariance), hessian, fixed)
 
@@ -53,4 +54,3 @@ def degenerate(hessian: np.ndarray, fixed: np.ndarray, paths: list[str]) -> list
     _, vectors = np.linalg.eigh(scaled)
     worst = np.abs(vectors[:, 0])
     return [path for path, part in zip(paths, worst, strict=True) if part > 0.3 * worst.max()]
-

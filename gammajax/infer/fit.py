@@ -2,7 +2,7 @@
 
 import dataclasses
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Scalar
+from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.covariance import Laplace, degenerate, laplace
@@ -31,8 +32,8 @@ class Fit:
     """Result of a fit: the fitted models with errors and covariance, and how the fit went.
 
     `stat` is minus twice the log likelihood (and log prior) at the best fit; `n_bins` counts the bins used;
-    `success` is True if the fit converged and, where it was asked for, the covariance exists; `timings` [s] has
-    "compile", "run", "total".
+    `success` is True if the fit converged and, where it was asked for, the covariance exists; `hessian` is the exact
+    Hessian of `stat` in the free parameters (canonical units), or None; `timings` [s] has "compile", "run", "total".
     """
 
     models: Models
@@ -43,6 +44,7 @@ class Fit:
     message: str
     steps: int
     n_bins: int
+    hessian: np.ndarray | None
     timings: dict[str, float]
 
     @property
@@ -98,7 +100,7 @@ def versions() -> dict[str, str]:
 
 
 def fit(
-    datasets: Sequence[Spectrum],
+    datasets: Spectrum | Iterable[Spectrum],
     models: Models,
     *,
     method: Method | None = None,
@@ -118,6 +120,7 @@ def fit(
     >>> result = fit(datasets, models)                                                  # doctest: +SKIP
     >>> result.models.error("crab.spectral.index")                                      # doctest: +SKIP
     """
+    datasets = as_datasets(datasets)
     problem = make_problem(datasets, models, nodes=nodes)
     networks = has_weights(problem.models)
     method = method or ("lbfgs" if networks else "fisher")
@@ -128,14 +131,15 @@ def fit(
     with Stopwatch() as watch:
         if method == "fisher":
             weights = problem.weights
-            minimum, error = _fisher(problem, tolerance or TOLERANCE, max_steps or MAX_STEPS)
+            limits = _or(tolerance, TOLERANCE), _or(max_steps, MAX_STEPS)
+            minimum, error = _fisher(problem, *limits)
         else:
             minimum, weights = descend(
                 problem,
                 method=method,
                 learning_rate=learning_rate,
-                tolerance=tolerance or 1e-5,
-                max_steps=max_steps or 5000,
+                tolerance=_or(tolerance, 1e-5),
+                max_steps=_or(max_steps, 5000),
             )
             problem = problem.with_weights(weights)
             error = _laplace(problem, minimum.z, minimum.gradient) if models.free_paths else None
@@ -145,8 +149,13 @@ def fit(
     return _result(datasets, models, problem, minimum, error if covariance else None, watch)
 
 
-def make_problem(datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4) -> Problem:
+def _or(x: float | None, default: float) -> float:
+    return default if x is None else x
+
+
+def make_problem(datasets: Spectrum | Iterable[Spectrum], models: Models, *, nodes: int = 4) -> Problem:
     """A `Problem`, after checks that there is something to fit."""
+    datasets = as_datasets(datasets)
     if not len(datasets):
         raise NothingToFit("there are no datasets")
     if not len(models):
@@ -174,7 +183,7 @@ def _per_dataset(problem: Problem, z: Array) -> Array:
 
 
 def _result(
-    datasets: Sequence[Spectrum],
+    datasets: Datasets,
     models: Models,
     problem: Problem,
     minimum: Minimum,
@@ -184,33 +193,47 @@ def _result(
     paths = models.free_paths
     status = Status(int(minimum.status))
     message = status.message
-    found = None
+    found, hessian = None, None
     if error is not None:
         slope = np.asarray(problem.layout.slope(minimum.z))
+        hessian = np.asarray(error.hessian) / np.outer(slope, slope)
         matrix = np.asarray(error.covariance) * np.outer(slope, slope)
-        fixed = np.asarray(error.fixed)
-        if np.all(np.isfinite(matrix)):
-            found = Covariance(tuple(paths), matrix)
-            on_bound = [path for path, is_fixed in zip(paths, fixed, strict=True) if is_fixed]
-            if on_bound:
-                message += f" On a bound, without an error: {', '.join(on_bound)}."
-        else:
-            names = degenerate(np.asarray(error.hessian), fixed, paths)
-            message += (
-                " No covariance: the Hessian is not positive definite there. The data do not constrain "
-                f"{', '.join(names)}: freeze or bound them, or give them priors."
-            )
+        found = Covariance(tuple(paths), matrix) if np.all(np.isfinite(matrix)) else None
+        message += _remarks(error, np.asarray(problem.layout.log), paths)
     values = dict(zip(paths, np.asarray(problem.layout.natural(minimum.z)), strict=True))
     return Fit(
         models=models.fitted(values, found),
         stat=float(minimum.stat),
-        stat_per_dataset={
-            d.name: float(x) for d, x in zip(datasets, _per_dataset(problem, minimum.z), strict=True)
-        },
+        stat_per_dataset={d.name: float(x) for d, x in zip(datasets, _per_dataset(problem, minimum.z), strict=True)},
         success=status is Status.CONVERGED and (error is None or found is not None),
         status=status,
         message=message,
         steps=int(minimum.steps),
         n_bins=int(sum(np.sum(np.asarray(d.mask)) for d in datasets)),
+        hessian=hessian,
         timings={"compile": watch.compile, "run": watch.run, "total": watch.total},
     )
+
+
+_UNCONSTRAINED = 5.0
+"""A parameter fitted in its logarithm is not constrained if its relative error is larger than this."""
+
+
+def _remarks(error: Laplace, log: np.ndarray, paths: list[str]) -> str:
+    """What to say of parameters on a bound, and of those that the data do not constrain."""
+    fixed, covariance = np.asarray(error.fixed), np.asarray(error.covariance)
+    if not np.all(np.isfinite(covariance)):
+        names = degenerate(np.asarray(error.hessian), fixed, paths)
+        return (
+            " No covariance: the Hessian is not positive definite there. The data do not constrain "
+            f"{', '.join(names)}: freeze or bound them, or give them priors."
+        )
+    remarks = ""
+    on_bound = [path for path, is_fixed in zip(paths, fixed, strict=True) if is_fixed]
+    if on_bound:
+        remarks += f" On a bound, without an error: {', '.join(on_bound)}."
+    vague = log & (np.diag(covariance) > _UNCONSTRAINED**2)
+    if vague.any():
+        names = ", ".join(path for path, is_vague in zip(paths, vague, strict=True) if is_vague)
+        remarks += f" The data do not constrain {names}: freeze or bound them, or give them priors."
+    return remarks

@@ -1,7 +1,7 @@
 """Likelihood profiles: the statistic along one parameter with all others fitted again, every point in one call."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class Profile:
 
 
 def profile(
-    datasets: Sequence[Spectrum],
+    datasets: Spectrum | Iterable[Spectrum],
     fit: Fit,
     path: str,
     *,
@@ -138,10 +138,6 @@ def _lanes(
         pinned = layout.to_z(natural + shift)
         # A logarithmic parameter that the covariance sends below zero starts from its best value instead.
         others = jnp.where(jnp.isfinite(expected), expected, problem.start)
-        return minimise(
-            problem, jnp.where(held, pinned, others), held, tolerance=tolerance, max_steps=max_steps
-        )
+        return minimise(problem, jnp.where(held, pinned, others), held, tolerance=tolerance, max_steps=max_steps)
 
     return jax.vmap(one)(shift)
-
-

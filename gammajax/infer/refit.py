@@ -1,7 +1,7 @@
 """Thousands of refits of simulated counts in one compiled call."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -50,7 +50,7 @@ class Toys:
 
 
 def refit_toys(
-    datasets: Sequence[Spectrum],
+    datasets: Spectrum | Iterable[Spectrum],
     models: Models,
     *,
     key: Array,

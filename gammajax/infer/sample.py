@@ -9,7 +9,7 @@ numpyro's kernel is driven inside one compiled scan; the first `MCMC.run` would 
 References: M. D. Hoffman & A. Gelman, JMLR 15, 1593 (2014); D. Phan, N. Pradhan & M. Jankowiak, arXiv:1912.11554.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,9 +21,11 @@ from numpyro.infer.hmc import HMCState, hmc
 from rich.progress import Progress, TextColumn
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
+from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, NothingToFit
 from gammajax.infer.box import from_box, log_slope, to_box
+from gammajax.infer.covariance import LEAST_PIVOT, degenerate
 from gammajax.infer.fit import Fit, fit, make_problem
 from gammajax.infer.posterior import Posterior
 from gammajax.infer.stopwatch import Stopwatch
@@ -111,7 +113,7 @@ def _advance(
 
 
 def sample(
-    datasets: Sequence[Spectrum],
+    datasets: Spectrum | Iterable[Spectrum],
     models: Models | Fit,
     *,
     key: Array,
@@ -124,15 +126,16 @@ def sample(
 ) -> Posterior:
     """Sample the posterior of all free parameters with NUTS, vectorised over chains.
 
-    `models` may be a `Fit`, whose covariance then preconditions; otherwise a fit is made first. `key` is a
+    `models` may be a `Fit`, whose Hessian then preconditions; otherwise a fit is made first. `key` is a
     `jax.random.key`. Network weights stay fixed.
-    Raises `NothingToFit` if the fit has no covariance: the message says which parameters are not constrained.
+    Raises `NothingToFit` if neither data nor priors nor bounds constrain some parameters, naming them.
 
     >>> posterior = sample(datasets, models, key=jax.random.key(1))                     # doctest: +SKIP
     >>> posterior.table                                                                 # doctest: +SKIP
     """
-    if min(draws, chains, warmup) < 1:
-        raise ConfigError(f"draws, chains and warmup must be at least 1, got {draws}, {chains}, {warmup}")
+    if min(chains, warmup) < 1 or draws < 4:
+        raise ConfigError(f"at least 4 draws, 1 chain and 1 warm-up step are needed, got {draws}, {chains}, {warmup}")
+    datasets = as_datasets(datasets)
     start = models if isinstance(models, Fit) else fit(datasets, models, nodes=nodes)
     with Stopwatch() as watch:
         target = _target(datasets, start, nodes)
@@ -152,28 +155,37 @@ def sample(
     )
 
 
-def _target(datasets: Sequence[Spectrum], start: Fit, nodes: int) -> Target:
-    """The problem at the fit, and the Cholesky factor of its covariance in the unbounded coordinates."""
+_LEAST_PRECISION = 0.25
+"""Precision of a bounded parameter in `y` without data: that of a density flat between its bounds, to order one."""
+
+
+def _target(datasets: Datasets, start: Fit, nodes: int) -> Target:
+    """The problem at the fit, and a Cholesky factor of the inverse Hessian in the unbounded coordinates."""
     models = start.models
     problem = make_problem(datasets, models, nodes=nodes)
-    matrix = np.array(start.covariance.matrix)
     if not models.free_paths:
         raise NothingToFit("no parameter is free: there is nothing to sample")
-    to_z = 1.0 / np.asarray(problem.layout.slope(problem.start))
-    covariance = matrix * np.outer(to_z, to_z)
+    if start.hessian is None:
+        raise NothingToFit(f"the fit has no Hessian to start from: {start.message}")
     y = from_box(problem.start, problem.lower, problem.upper)
-    to_y = np.exp(-np.asarray(log_slope(y, problem.lower, problem.upper)))
-    covariance *= np.outer(to_y, to_y)
-    # On a bound, or where a bound cuts deep into the Gaussian, the Laplace width means nothing in y: take order one.
-    width = np.sqrt(np.diag(covariance))
-    usable = (width > 0) & (width < 3.0) | ~(np.isfinite(problem.lower) | np.isfinite(problem.upper))
-    covariance = np.where(np.outer(usable, usable), covariance, np.diag(np.where(usable, 0.0, 1.0)))
-    return Target(problem, jnp.asarray(y), jnp.asarray(np.linalg.cholesky(covariance)))
+    z = to_box(y, problem.lower, problem.upper)
+    slope = np.asarray(problem.layout.slope(z)) * np.exp(np.asarray(log_slope(y, problem.lower, problem.upper)))
+    bounded = np.isfinite(problem.lower) | np.isfinite(problem.upper)
+    precision = 0.5 * start.hessian * np.outer(slope, slope) + np.diag(np.where(bounded, _LEAST_PRECISION, 0.0))
+    diagonal = np.diag(precision)
+    size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = precision / np.outer(size, size)
+    if not np.all(np.isfinite(scaled)) or np.linalg.eigvalsh(scaled)[0] < LEAST_PIVOT**2:
+        names = degenerate(precision, np.zeros(len(size), dtype=bool), models.free_paths)
+        raise NothingToFit(
+            f"neither data nor priors nor bounds constrain {', '.join(names)}: "
+            "freeze or bound them, or give them priors"
+        )
+    factor = np.linalg.inv(np.linalg.cholesky(scaled)).T / size[:, None]
+    return Target(problem, y, jnp.asarray(factor))
 
 
-def _run(
-    target: Target, key: Array, draws: int, chains: int, warmup: int, target_accept: float, progress: bool
-) -> Any:
+def _run(target: Target, key: Array, draws: int, chains: int, warmup: int, target_accept: float, progress: bool) -> Any:
     key, begin = jax.random.split(key)
     options = {"num_warmup": warmup, "target_accept": target_accept}
     kept: list[Draws] = []

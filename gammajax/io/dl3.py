@@ -38,9 +38,7 @@ class TimeReference:
 
     def to_time(self, seconds: np.ndarray | float) -> Time:
         """The `Time` after `seconds` elapsed SI seconds; leap seconds are counted."""
-        return Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale) + TimeDelta(
-            seconds, format="sec"
-        )
+        return Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale) + TimeDelta(seconds, format="sec")
 
     def to_seconds(self, time: Time) -> np.ndarray | float:
         """Elapsed SI seconds from this epoch to `time`.
@@ -142,9 +140,7 @@ def run_info(hdu: fits.BinTableHDU, path: Path) -> RunInfo:
 
 def find_events(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
     """The EVENTS table of an open file."""
-    return find_hdu(
-        hdus, path, name=name, classes=["EVENTS"], names=["EVENTS"], columns=["TIME", "RA", "ENERGY"]
-    )
+    return find_hdu(hdus, path, name=name, classes=["EVENTS"], names=["EVENTS"], columns=["TIME", "RA", "ENERGY"])
 
 
 def find_gti(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
@@ -285,9 +281,7 @@ def _obs_ids(table: fits.BinTableHDU, path: Path) -> np.ndarray:
 def _strings(table: fits.BinTableHDU, path: Path, name: str) -> list[str]:
     index = column_index(table, name)
     if index is None:
-        raise FileFormatError(
-            f"{path}[{table.name}] has no column {name}; it has {', '.join(column_names(table))}"
-        )
+        raise FileFormatError(f"{path}[{table.name}] has no column {name}; it has {', '.join(column_names(table))}")
     return [str(x).strip() for x in table.data.field(index)]
 
 

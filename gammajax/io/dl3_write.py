@@ -104,10 +104,7 @@ def write_run(path: str | Path, run: Run) -> list[HDULocation]:
     hdus |= {response.kind: response_hdu(response, run.nodes) for response in run.responses}
     file = _write(path, hdus.values())
     # 'psf_table' is of the type 'psf', 'events' of the type 'events'
-    return [
-        HDULocation(run.info.obs_id, kind.rsplit("_", 1)[0], kind, file, hdu.name)
-        for kind, hdu in hdus.items()
-    ]
+    return [HDULocation(run.info.obs_id, kind.rsplit("_", 1)[0], kind, file, hdu.name) for kind, hdu in hdus.items()]
 
 
 def response_hdu(response: Response, nodes: Collection[str] = ()) -> fits.BinTableHDU:
@@ -133,9 +130,7 @@ def response_hdu(response: Response, nodes: Collection[str] = ()) -> fits.BinTab
     return hdu
 
 
-def write_index(
-    folder: str | Path, infos: Iterable[RunInfo], places: Iterable[HDULocation]
-) -> tuple[Path, Path]:
+def write_index(folder: str | Path, infos: Iterable[RunInfo], places: Iterable[HDULocation]) -> tuple[Path, Path]:
     """Write obs-index.fits.gz and hdu-index.fits.gz of the runs in a folder; returns both paths.
 
     `places` come from `write_run`, of files inside `folder`. Raises `FileFormatError` if the runs do not

@@ -41,9 +41,7 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
         except GammajaxError:
             raise
         except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, zlib.error) as error:
-            raise FileFormatError(
-                f"{path} cannot be read as FITS: {type(error).__name__}: {error}"
-            ) from error
+            raise FileFormatError(f"{path} cannot be read as FITS: {type(error).__name__}: {error}") from error
 
 
 def _content(path: Path) -> Path | io.BytesIO:
@@ -65,13 +63,9 @@ def hdu_classes(hdu: fits.BinTableHDU) -> tuple[str, ...]:
 
     GADF "HDU classes"; old CTA files write HDUCLAS4 without its type.
     """
-    first, second, third, fourth = (
-        str(hdu.header.get(f"HDUCLAS{i}", "")).strip().upper() for i in range(1, 5)
-    )
+    first, second, third, fourth = (str(hdu.header.get(f"HDUCLAS{i}", "")).strip().upper() for i in range(1, 5))
     second = {"RPSF": "PSF"}.get(second, second)
-    prefix = {"EFF_AREA": "AEFF", "EDISP": "EDISP", "PSF": "PSF", "BKG": "BKG", "RAD_MAX": "RAD_MAX"}.get(
-        second
-    )
+    prefix = {"EFF_AREA": "AEFF", "EDISP": "EDISP", "PSF": "PSF", "BKG": "BKG", "RAD_MAX": "RAD_MAX"}.get(second)
     if prefix and fourth and not fourth.startswith(prefix):
         fourth = f"{prefix}_{fourth}"
     return first, second, third, fourth
@@ -135,9 +129,7 @@ def _factor(unit: str, to: str, what: str) -> float:
     return conversion(unit, to, what)
 
 
-def column(
-    hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", default: str | None = None
-) -> np.ndarray:
+def column(hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", default: str | None = None) -> np.ndarray:
     """A column as native-endian float64 in the canonical `unit`; the first of `names` that exists.
 
     The file's own unit is converted. Where it gives none, `default` (the unit the format prescribes) holds,

@@ -76,9 +76,7 @@ class _Format:
 
 
 _FORMATS = {
-    "aeff_2d": _Format(
-        ("THETA", "ENERG"), {"EFFAREA": ("cm2", "m2")}, ("AEFF", "EFFECTIVE AREA"), ("ENERG", "THETA")
-    ),
+    "aeff_2d": _Format(("THETA", "ENERG"), {"EFFAREA": ("cm2", "m2")}, ("AEFF", "EFFECTIVE AREA"), ("ENERG", "THETA")),
     "edisp_2d": _Format(
         ("THETA", "MIGRA", "ENERG"),
         {"MATRIX": ("", "")},
@@ -129,21 +127,14 @@ def response_from_hdus(hdus: fits.HDUList, path: Path, kind: str, hdu: str | Non
     """As `read_response`, from a file that is open already."""
     kind = kind.strip().lower()
     if kind not in _FORMATS:
-        raise FileFormatError(
-            f"{path}[{hdu or ''}]: {kind!r} is not readable here; choose from {', '.join(KINDS)}"
-        )
+        raise FileFormatError(f"{path}[{hdu or ''}]: {kind!r} is not readable here; choose from {', '.join(KINDS)}")
     form = _FORMATS[kind]
-    table = find_hdu(
-        hdus, path, name=hdu, classes=[kind], names=form.extnames, columns=["THETA_LO", *form.values]
-    )
+    table = find_hdu(hdus, path, name=hdu, classes=[kind], names=form.extnames, columns=["THETA_LO", *form.values])
     if len(table.data) != 1:
-        raise FileFormatError(
-            f"{path}[{table.name}] has {len(table.data)} rows; a response table has exactly one"
-        )
+        raise FileFormatError(f"{path}[{table.name}] has {len(table.data)} rows; a response table has exactly one")
     axes = {prefix: _axis(table, path, prefix) for prefix in form.axes}
     values = {
-        name: _values(table, path, name, axes, form, unit, default)
-        for name, (unit, default) in form.values.items()
+        name: _values(table, path, name, axes, form, unit, default) for name, (unit, default) in form.values.items()
     }
     return Response(
         kind=kind,
@@ -162,9 +153,7 @@ def _axis(table: fits.BinTableHDU, path: Path, prefix: str) -> GridAxis:
     _, unit, log = _AXES[prefix]
     # the true-energy axis of EDISP is called ETRUE in older files
     names = ("ENERG", "ETRUE") if prefix == "ENERG" else (prefix,)
-    low, high = (
-        np.ravel(column(table, path, *[f"{n}_{end}" for n in names], unit=unit)) for end in ("LO", "HI")
-    )
+    low, high = (np.ravel(column(table, path, *[f"{n}_{end}" for n in names], unit=unit)) for end in ("LO", "HI"))
     where = f"{path}[{table.name}] axis {prefix}"
     if low.size != high.size or low.size == 0:
         raise FileFormatError(f"{where}: {low.size} lower and {high.size} upper edges")

@@ -268,7 +268,12 @@ def _matrix_hdu(spectrum: OgipSpectrum) -> fits.BinTableHDU:
         ("ENERG_LO", "D", "keV", energy[:-1]),
         ("ENERG_HI", "D", "keV", energy[1:]),
         ("N_GRP", "I", None, (size > 0).astype(int)),
-        ("F_CHAN", "PI()", None, _ragged([np.array([f] if s else [], dtype=int) for f, s in zip(first, size, strict=True)])),
+        (
+            "F_CHAN",
+            "PI()",
+            None,
+            _ragged([np.array([f] if s else [], dtype=int) for f, s in zip(first, size, strict=True)]),
+        ),
         ("N_CHAN", "PI()", None, _ragged([np.array([s] if s else [], dtype=int) for s in size])),
         ("MATRIX", "PD()", None, values),
     ]

@@ -48,7 +48,9 @@ class DatasetEntry:
 
 
 def dataset_entries(path: str | Path) -> list[DatasetEntry]:
-    """The entries `{name, type, filename, fit_range}` of a datasets YAML; environment variables in file names are expanded.
+    """The entries `{name, type, filename, fit_range}` of a datasets YAML.
+
+    File names are relative to the YAML; environment variables in them are expanded.
 
     Raises `FileFormatError` for a missing key.
     """

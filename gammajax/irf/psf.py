@@ -40,9 +40,7 @@ class PSFTable(eqx.Module):
             cumulative=jnp.asarray(np.pad(steps, ((0, 0), (0, 0), (1, 0)))),
         )
 
-    def containment(
-        self, rad: Any, energy_true: Any, offset: Any, normalize: bool = True
-    ) -> Float[Array, "..."]:
+    def containment(self, rad: Any, energy_true: Any, offset: Any, normalize: bool = True) -> Float[Array, "..."]:
         """Fraction of photons reconstructed within `rad` [deg] of their direction, broadcast together.
 
         The density is constant within a rad bin, so the cumulative is linear in rad^2 there. With `normalize`

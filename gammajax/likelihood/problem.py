@@ -4,7 +4,7 @@ Everything that optimisers, samplers and profiles need is `nll(problem, z)`.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Self
 
 import equinox as eqx
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
+from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import CashGroup, Group, group
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import UnknownDataset, nearest
@@ -39,9 +40,10 @@ class Problem(eqx.Module):
     layout: Layout
     priors: tuple[PriorGroup, ...]
 
-    def __init__(self, datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4):
+    def __init__(self, datasets: Spectrum | Iterable[Spectrum], models: Models, *, nodes: int = 4):
         """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""
-        names = [dataset.name for dataset in datasets]
+        datasets = as_datasets(datasets)
+        names = datasets.names
         seen = np.array([_seen(name, wanted, names) for name, wanted in models.datasets_names.items()])
         self.groups = group(datasets, nodes)
         self.acts = tuple(jnp.asarray(seen.reshape(len(models), len(names))[:, g.index]) for g in self.groups)
@@ -80,9 +82,7 @@ class Problem(eqx.Module):
     def with_counts(self, counts: tuple[tuple[Bins, ...], ...]) -> Self:
         """The problem with other counts: per group `(counts,)` or `(counts, counts_off)`."""
         return self._replace(
-            groups=tuple(
-                eqx.tree_at(observed, g, new) for g, new in zip(self.groups, counts, strict=True)
-            )
+            groups=tuple(eqx.tree_at(observed, g, new) for g, new in zip(self.groups, counts, strict=True))
         )
 
     def _replace(self, **fields) -> Self:

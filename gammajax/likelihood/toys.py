@@ -1,6 +1,6 @@
 """Simulated counts of binned datasets: Asimov (expected) and Poisson toys."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gammajax._typing import Array
-from gammajax.datasets.collection import Datasets
+from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.groups import CashGroup, Group
 from gammajax.datasets.spectrum import Spectrum, SpectrumDataset
 from gammajax.likelihood.problem import Bins, Problem, signals
@@ -38,24 +38,26 @@ def draw(problem: Problem, key: Array, n: int) -> tuple[tuple[Bins, ...], ...]:
     return jax.tree_util.tree_unflatten(structure, counts)
 
 
-def asimov(datasets: Sequence[Spectrum], models: Models) -> Datasets:
+def asimov(datasets: Spectrum | Iterable[Spectrum], models: Models) -> Datasets:
     """The datasets with their counts replaced by what `models` predict (Asimov data).
 
     The statistic has its minimum at the model parameters. Reference: G. Cowan et al., EPJ C 71, 1554 (2011).
     """
+    datasets = as_datasets(datasets)
     problem = Problem(datasets, models)
     values = problem.layout.values(problem.start)
     means = [expected(g, s) for g, s in zip(problem.groups, signals(problem, values), strict=True)]
     return _with_counts(datasets, problem, means)
 
 
-def fake(datasets: Sequence[Spectrum], models: Models, *, key: Array) -> Datasets:
+def fake(datasets: Spectrum | Iterable[Spectrum], models: Models, *, key: Array) -> Datasets:
     """The datasets with their counts replaced by one Poisson draw from what `models` predict."""
+    datasets = as_datasets(datasets)
     problem = Problem(datasets, models)
     return _with_counts(datasets, problem, [tuple(x[0] for x in group) for group in draw(problem, key, 1)])
 
 
-def _with_counts(datasets: Sequence[Spectrum], problem: Problem, counts: Sequence[tuple[Any, ...]]) -> Datasets:
+def _with_counts(datasets: Datasets, problem: Problem, counts: Sequence[tuple[Any, ...]]) -> Datasets:
     new = list(datasets)
     for group, arrays in zip(problem.groups, counts, strict=True):
         for row, position in enumerate(group.index.tolist()):

@@ -1,12 +1,12 @@
 """`Models`: the immutable container of named models and of all that was decided about their parameters."""
 
 import dataclasses
+import functools
 import html
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
-
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ import numpy as np
 from astropy.table import Table
 from equinox import is_array
 
-from gammajax.errors import FileFormatError, ModelError, OutOfBounds, PriorError
+from gammajax.errors import FileFormatError, ModelError, OutOfBounds, PriorError, UnitMismatch
 from gammajax.io.hdf5 import read_arrays, write_arrays
 from gammajax.io.matrix import read_matrix, write_matrix
 from gammajax.io.yaml import read_yaml, write_yaml
@@ -81,7 +81,7 @@ class Models(Mapping[str, SkyModel]):
     def __len__(self) -> int:
         return len(self._members)
 
-    @property
+    @functools.cached_property
     def filled(self) -> dict[str, SkyModel]:
         """All models with their current parameter values, by name."""
         values = jnp.asarray(np.array([tables.resolved(self._rows, path) for path in self._rows]))
@@ -179,7 +179,9 @@ class Models(Mapping[str, SkyModel]):
             scale = {p: entry.factor for p, entry in entries.items()}
             models._covariance = _read_covariance(path.parent / content["covariance"], models, scale)
         if has_weights(models.tree):
-            models = models.with_weights(fill_weights(models.tree, jax.device_put(read_arrays(path.with_suffix(".h5"), "weights"))))
+            models = models.with_weights(
+                fill_weights(models.tree, jax.device_put(read_arrays(path.with_suffix(".h5"), "weights")))
+            )
         return models
 
     def write(self, path: str | Path, *, gammapy: bool = False) -> Path:
@@ -240,8 +242,9 @@ class Models(Mapping[str, SkyModel]):
         def change(row: Parameter) -> Parameter:
             if row.link is not None:
                 raise OutOfBounds(f"{row.path} is linked to {row.link.source}: set that, or unlink it first")
-            number = float(to_value(value, row.unit, row.path))
-            return dataclasses.replace(row, value=number, error=np.nan)
+            if value is None:
+                raise UnitMismatch(f"{row.path}: set() needs a value")
+            return dataclasses.replace(row, value=float(to_value(value, row.unit, row.path)), error=np.nan)
 
         return self._edit(pattern, change)
 
@@ -257,6 +260,8 @@ class Models(Mapping[str, SkyModel]):
         """Set bounds; a side left out is unbounded."""
 
         def change(row: Parameter) -> Parameter:
+            if row.link is not None:
+                raise OutOfBounds(f"{row.path} is linked to {row.link.source}: bound that, or unlink it first")
             low = -np.inf if lower is None else float(to_value(lower, row.unit, f"{row.path}: lower bound"))
             high = np.inf if upper is None else float(to_value(upper, row.unit, f"{row.path}: upper bound"))
             return dataclasses.replace(row, lower=low, upper=high)

@@ -15,10 +15,9 @@ import numpy as np
 from gammajax.errors import FileFormatError, LinkError, ModelError, nearest
 from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evaluate
-from gammajax.params.field import DataSpec, ParamSpec, WeightsSpec, spec_of
+from gammajax.params.field import ParamSpec, TableSpec, WeightsSpec, spec_of
 from gammajax.params.priors import LogUniform, Normal, Prior, Uniform
 from gammajax.params.table import Link, Parameter
-from gammajax.params.tree import has_weights
 from gammajax.units import conversion
 
 # Gammapy's names of the priors and of their numbers, in the order of our fields.
@@ -84,7 +83,7 @@ def _model_to_dict(model: SpectralModel, path: str, rows: Mapping[str, Parameter
         value, spec = getattr(model, field.name), spec_of(field)
         if isinstance(spec, ParamSpec):
             parameters += _parameters_to_list(f"{path}.{field.name}", value, rows)
-        elif isinstance(spec, DataSpec):
+        elif isinstance(spec, TableSpec):
             out[field.name] = {"data": np.asarray(value).tolist(), "unit": _data_unit(model, field.name)}
         elif isinstance(value, SpectralModel):
             out[field.name] = _model_to_dict(value, f"{path}.{field.name}", rows)
@@ -204,7 +203,7 @@ def _model_from_dict(
         spec = spec_of(field)
         if isinstance(spec, ParamSpec) and name in listed:
             arguments[name], entries[f"{path}.{name}"] = _parameter(listed[name], spec, f"{path}.{name}", source)
-        elif isinstance(spec, DataSpec) and name in content:
+        elif isinstance(spec, TableSpec) and name in content:
             values = content[name]
             factor = conversion(values.get("unit", ""), field.metadata["converter"].unit, f"{source}: {path}.{name}")
             arguments[name] = np.asarray(values["data"], dtype=float) * factor

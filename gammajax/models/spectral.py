@@ -16,7 +16,7 @@ from astropy import units as u
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import ModelError
 from gammajax.numeric.quadrature import log_nodes
-from gammajax.params.field import Model, data, param
+from gammajax.params.field import Model, param, table
 from gammajax.units import DNDE, FLUX, to_value
 
 
@@ -131,8 +131,8 @@ class TemplateSpectralModel(SpectralModel):
     """
 
     tag = ("TemplateSpectralModel", "template")
-    energy: Float[Array, "point"] = data(unit="TeV")
-    values: Float[Array, "point"] = data(unit=DNDE)
+    energy: Float[Array, "point"] = table(unit="TeV")
+    values: Float[Array, "point"] = table(unit=DNDE)
 
     def __check_init__(self) -> None:
         if isinstance(self.energy, jax.Array) and self.energy.ndim == 1 and self.energy.shape != self.values.shape:

@@ -24,9 +24,7 @@ def floored_log(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.log(jnp.where(x > tiny, x, tiny))
 
 
-def bracket(
-    points: Float[Array, "node"], x: Float[Array, "..."]
-) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
+def bracket(points: Float[Array, "node"], x: Float[Array, "..."]) -> tuple[Int[Array, "..."], Float[Array, "..."]]:
     """The cell of each `x` and the fraction of the way through it: x = (1 - f) points[i] + f points[i+1].
 
     The fraction is below 0 or above 1 outside the points (linear extrapolation); one single point is a flat

@@ -38,11 +38,11 @@ class WeightsSpec:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSpec:
+class TableSpec:
     """A table that belongs to the model and is never fitted."""
 
 
-Spec = ParamSpec | WeightsSpec | DataSpec
+Spec = ParamSpec | WeightsSpec | TableSpec
 
 
 class _Converter:
@@ -93,9 +93,9 @@ def _only_arrays(block: Any) -> Any:
     return jax.tree.map(lambda x: jax.tree_util.Partial(x) if callable(x) and not eqx.is_array(x) else x, block)
 
 
-def data(default: Any = dataclasses.MISSING, *, unit: str = "") -> Any:
+def table(default: Any = dataclasses.MISSING, *, unit: str = "") -> Any:
     """Declare a table that belongs to the model and is never fitted, in `unit`."""
-    return _field(DataSpec(), default, _Converter(unit))
+    return _field(TableSpec(), default, _Converter(unit))
 
 
 def _field(spec: Spec, default: Any, converter: Callable[[Any], Any]) -> Any:

@@ -35,7 +35,9 @@ class Prior(eqx.Module):
 
     def in_unit(self, unit: str, what: str) -> Self:
         """The prior with its numbers as float arrays in `unit`; `what` names the parameter in messages."""
-        numbers = {k: to_value(v, self.number_unit(k, unit), f"{what}: {k} of its prior") for k, v in vars(self).items()}
+        numbers = {
+            k: to_value(v, self.number_unit(k, unit), f"{what}: {k} of its prior") for k, v in vars(self).items()
+        }
         bad = [k for k, v in numbers.items() if not np.isfinite(v)]
         if bad:
             raise PriorError(f"{what}: {', '.join(bad)} of the {type(self).__name__} prior must be finite")

@@ -82,7 +82,8 @@ class Parameter:
             raise OutOfBounds(f"{self.path} starts at {self.value:g}{unit}, where its prior {self.prior} is zero")
         if self.scale == "log" and not self.value > 0 and self.free:
             raise OutOfBounds(
-                f"{self.path} starts at {self.value:g}{unit}, but is fitted in its logarithm: start above 0 or freeze it"
+                f"{self.path} starts at {self.value:g}{unit}, but is fitted in its logarithm: "
+                "start above 0 or freeze it"
             )
 
 
@@ -132,7 +133,14 @@ def linked(rows: Rows, path: str, source: str, factor: float, offset: Any) -> Pa
         raise PriorError(f"{path} has a prior: remove it before linking, or place it on {source}")
     link = Link(source, float(factor), float(to_value(offset, row.unit, f"{path}: offset of its link")))
     if not math.isfinite(link.factor) or link.factor == 0 or not math.isfinite(link.offset):
-        raise LinkError(f"cannot link {path} to {source}: factor {link.factor:g} and offset {link.offset:g} make no law")
+        raise LinkError(
+            f"cannot link {path} to {source}: factor {link.factor:g} and offset {link.offset:g} make no law"
+        )
+    value = link.factor * origin.value + link.offset
+    if not row.lower <= value <= row.upper:
+        raise OutOfBounds(
+            f"{path} would be {value:g} by its link, outside [{row.lower:g}, {row.upper:g}] {row.unit}".rstrip()
+        )
     return dataclasses.replace(row, link=link)
 
 
@@ -181,13 +189,13 @@ def prior_groups(rows: Iterable[Parameter]) -> tuple[PriorGroup, ...]:
     A prior on a frozen parameter adds a constant and is kept: the statistic at given values is then the same
     whether a parameter is free or not.
     """
-    families: dict[str, list[tuple[int, Prior]]] = {}
+    families: dict[type[Prior], list[tuple[int, Prior]]] = {}
     for i, row in enumerate(rows):
         if row.prior is not None:
-            families.setdefault(type(row.prior).__name__, []).append((i, row.prior))
+            families.setdefault(type(row.prior), []).append((i, row.prior))
     groups = []
-    for name in sorted(families):
-        slots, priors = zip(*families[name], strict=True)
+    for family in sorted(families, key=lambda cls: (cls.__name__, cls.__module__)):
+        slots, priors = zip(*families[family], strict=True)
         numbers = {key: jnp.stack([getattr(p, key) for p in priors]) for key in vars(priors[0])}
         groups.append(PriorGroup(jnp.asarray(np.array(slots, dtype=np.int32)), type(priors[0])(**numbers)))
     return tuple(groups)

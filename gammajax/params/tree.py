@@ -14,7 +14,7 @@ import numpy as np
 
 from gammajax._typing import Array, Float
 from gammajax.errors import UndeclaredArray
-from gammajax.params.field import DataSpec, ParamSpec, Spec, WeightsSpec, spec_of
+from gammajax.params.field import ParamSpec, Spec, TableSpec, WeightsSpec, spec_of
 
 Tree = TypeVar("Tree")
 
@@ -31,7 +31,7 @@ class Leaf:
 def leaves(tree: Any) -> list[Leaf]:
     """All array leaves of a tree of models, in the order of `jax.tree_util.tree_leaves`.
 
-    Raises `UndeclaredArray` if a model holds arrays in a field without param(), weights() or data().
+    Raises `UndeclaredArray` if a model holds arrays in a field without param(), weights() or table().
     """
     return list(_walk(tree, "", None))
 
@@ -60,7 +60,7 @@ def _walk(node: Any, path: str, spec: Spec | None, owner: str = "") -> Iterator[
         if arrays:
             name = path.rsplit(".", 1)[-1]
             raise UndeclaredArray(
-                f"{owner}.{name} holds {len(arrays)} arrays; mark the field param(), weights() or data()"
+                f"{owner}.{name} holds {len(arrays)} arrays; mark the field param(), weights() or table()"
             )
 
 
@@ -114,4 +114,4 @@ def has_weights(tree: Any) -> bool:
     return bool(weight_leaves(tree))
 
 
-__all__ = ["DataSpec", "Leaf", "fill", "fill_weights", "has_weights", "leaves", "slots", "weight_leaves"]
+__all__ = ["TableSpec", "Leaf", "fill", "fill_weights", "has_weights", "leaves", "slots", "weight_leaves"]

@@ -54,9 +54,7 @@ def garwood(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, gammaincinv(n + 1.0, 1.0 - _ONE_SIGMA)
 
 
-def count_bins(
-    datasets: Sequence[Spectrum], signals: Sequence[np.ndarray], min_expected: float = 0.0
-) -> CountBins:
+def count_bins(datasets: Sequence[Spectrum], signals: Sequence[np.ndarray], min_expected: float = 0.0) -> CountBins:
     """Bins of one dataset, or of the sum of several where used, with `min_expected` counts if possible.
 
     `signals`: expected signal of each dataset. Merging looks at the expected counts, never at the measured

@@ -35,16 +35,12 @@ def plot_profile(profile: Profile, ax: Axes | None = None) -> Figure:
         _levels(ax, top)
         good = profile.converged
         ax.axvline(profile.best / unit, color=FAINT, linewidth=1.0, zorder=1.0)
-        ax.plot(
-            x[good], profile.delta[good], "o-", color=MODEL, markersize=2.8, linewidth=1.2, label="Profile"
-        )
+        ax.plot(x[good], profile.delta[good], "o-", color=MODEL, markersize=2.8, linewidth=1.2, label="Profile")
         if profile.error > 0:
             fine = np.linspace(profile.values.min(), profile.values.max(), 200)
             parabola = ((fine - profile.best) / profile.error) ** 2
             dashes = (0, (4, 1.5))
-            ax.plot(
-                fine / unit, parabola, color=BACKGROUND, linestyle=dashes, label="Parabola of the covariance"
-            )
+            ax.plot(fine / unit, parabola, color=BACKGROUND, linestyle=dashes, label="Parabola of the covariance")
         if not good.all():
             ax.plot(x[~good], profile.delta[~good], "x", color=DATA, markersize=5.0, label="Not converged")
         (name,) = short_names([profile.path])

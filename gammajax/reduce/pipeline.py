@@ -44,11 +44,7 @@ class Reduction:
     def __repr__(self) -> str:
         head = f"Reduction: {len(self.datasets)} datasets, {len(self.failures)} failed runs"
         width = max((len(d.name) for d in self.datasets), default=4)
-        lines = (
-            [f"  {'name':<{width}} {'on':>7} {'off':>7} {'excess':>9} {'livetime':>9}"]
-            if self.datasets
-            else []
-        )
+        lines = [f"  {'name':<{width}} {'on':>7} {'off':>7} {'excess':>9} {'livetime':>9}"] if self.datasets else []
         lines += [f"  {_row(d, width)}" for d in self.datasets[:20]]
         if len(self.datasets) > 20:
             lines.append(f"  ... and {len(self.datasets) - 20} more")
@@ -58,9 +54,7 @@ class Reduction:
 
 def _row(dataset: SpectrumDatasetOnOff, width: int) -> str:
     on, off, excess = (float(np.sum(x)) for x in (dataset.counts, dataset.counts_off, dataset.excess))
-    return (
-        f"{dataset.name:<{width}} {on:7.0f} {off:7.0f} {excess:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
-    )
+    return f"{dataset.name:<{width}} {on:7.0f} {off:7.0f} {excess:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
 
 
 def reduce_spectra(

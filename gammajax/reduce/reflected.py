@@ -171,8 +171,7 @@ class _Turn:
         met = azimuth[np.abs(azimuth) < half]
         if met.size == 0:
             raise ConfigError(
-                f"no pixel of {self.binsz:g} deg lies in the region of {self.on.radius:g} deg: "
-                "take a smaller binsz"
+                f"no pixel of {self.binsz:g} deg lies in the region of {self.on.radius:g} deg: take a smaller binsz"
             )
         return float(np.ptp(met))
 

@@ -131,9 +131,7 @@ def _aeff_max(rule: SafeMask, dataset: Spectrum, observation: Observation, offse
 
 def _edisp_bias(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:
     energy = np.asarray(dataset.energy)
-    low = bias_threshold(
-        np.asarray(dataset.edisp), np.asarray(dataset.energy_true), energy, rule.bias_percent
-    )
+    low = bias_threshold(np.asarray(dataset.edisp), np.asarray(dataset.energy_true), energy, rule.bias_percent)
     return inside(energy, low, np.inf)
 
 

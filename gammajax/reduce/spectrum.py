@@ -54,9 +54,7 @@ def spectrum_on_off(
     on = sized(on, rad_max)
     offset = float(separation(*observation.pointing_radec, on.ra, on.dec))
     counts, counts_off, n_off = on_off_counts(observation, on, energy, off_regions, exclusion_mask)
-    exposure, kernel = response(
-        observation, on, energy, energy_true, offset, containment_correction, use_region_center
-    )
+    exposure, kernel = response(observation, on, energy, energy_true, offset, containment_correction, use_region_center)
     return SpectrumDatasetOnOff(
         name=str(observation.obs_id) if name is None else name,
         energy=energy,
@@ -82,9 +80,7 @@ def sized(on: Circle, rad_max: RadMax | None) -> Circle:
     """
     if rad_max is None:
         if on.radius is None:
-            raise ConfigError(
-                "the on region needs a radius: the response is not point-like (it has no RAD_MAX)"
-            )
+            raise ConfigError("the on region needs a radius: the response is not point-like (it has no RAD_MAX)")
         return on
     if not rad_max.is_fixed:
         if on.radius is not None:
@@ -92,9 +88,7 @@ def sized(on: Circle, rad_max: RadMax | None) -> Circle:
         return on
     radius = float(np.asarray(rad_max.values).item())
     if on.radius is not None and abs(on.radius - radius) > RAD_MAX_RTOL * radius:
-        raise ConfigError(
-            f"the on radius is {on.radius:g} deg, but the response was made for RAD_MAX = {radius:g} deg"
-        )
+        raise ConfigError(f"the on radius is {on.radius:g} deg, but the response was made for RAD_MAX = {radius:g} deg")
     return replace(on, radius=radius if on.radius is None else on.radius)
 
 
@@ -149,9 +143,7 @@ def _radius_of_events(
     if largest == 0:
         raise EmptyRun(f"RAD_MAX is zero at all energies for an offset of {offset:g} deg: outside its table")
     if smallest_separation(regions) < 2 * largest:
-        raise EmptyRun(
-            f"on and off regions overlap where RAD_MAX = {largest:g} deg: choose fewer off regions"
-        )
+        raise EmptyRun(f"on and off regions overlap where RAD_MAX = {largest:g} deg: choose fewer off regions")
     return np.where(inside, table[np.searchsorted(between, event_energy)], 0.0)
 
 

@@ -27,9 +27,7 @@ def stack_spectra(datasets: Sequence[SpectrumDatasetOnOff], name: str = "stacked
         raise DatasetError("there is no dataset to stack")
     check_same_axes(datasets)
     if not isinstance(datasets[0], SpectrumDatasetOnOff):
-        raise DatasetError(
-            f"{datasets[0].name} is a {type(datasets[0]).__name__}: only on-off spectra can be stacked"
-        )
+        raise DatasetError(f"{datasets[0].name} is a {type(datasets[0]).__name__}: only on-off spectra can be stacked")
     first = datasets[0]
     safe = _column(datasets, "mask_safe").astype(float)
     used = np.any(safe > 0, axis=1).astype(float)

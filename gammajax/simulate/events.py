@@ -95,9 +95,7 @@ def draw_energies(
     return np.exp(invert(rate, log_energy, rng.random(n)))
 
 
-def draw_migrations(
-    rng: np.random.Generator, edisp: Response, energy_true: PerEvent, offset: float
-) -> PerEvent:
+def draw_migrations(rng: np.random.Generator, edisp: Response, energy_true: PerEvent, offset: float) -> PerEvent:
     """mu = E'/E of photons of true energies [TeV], from the cumulative of dP/dmu.
 
     A density interpolated between two energies is a mixture of the two: each photon takes one of both rows,
@@ -114,9 +112,7 @@ def draw_migrations(
     return np.interp(row + rng.random(row.size), stacked, np.tile(edges, len(rows)))
 
 
-def draw_distances(
-    rng: np.random.Generator, instrument: Instrument, energy_true: PerEvent, offset: float
-) -> PerEvent:
+def draw_distances(rng: np.random.Generator, instrument: Instrument, energy_true: PerEvent, offset: float) -> PerEvent:
     """Distances [deg] between true and reconstructed directions: Rayleigh, of the core or of the tail."""
     widening = np.where(rng.random(energy_true.size) < instrument.tail, TAIL_WIDTH, 1.0)
     width = instrument.psf_width(energy_true, offset) * widening

@@ -131,7 +131,9 @@ def _analyse(datasets: Datasets, start: Models, out: Path, steps: _Steps, seed: 
     return Demo(datasets, result, posterior, steps.seconds)
 
 
-def _plots(datasets: Datasets, result: Fit, posterior: Posterior, scan: Profile, out: Path, known: Models | None) -> None:
+def _plots(
+    datasets: Datasets, result: Fit, posterior: Posterior, scan: Profile, out: Path, known: Models | None
+) -> None:
     from gammajax.plot import plot_corner, plot_profile, save
 
     write_fit_plots(datasets, result, out, posterior)

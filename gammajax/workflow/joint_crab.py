@@ -12,7 +12,8 @@ from pathlib import Path
 from astropy.coordinates import SkyCoord
 
 from gammajax.data import DataStore
-from gammajax.datasets.collection import Datasets, read_dataset
+from gammajax.datasets.collection import Datasets
+from gammajax.datasets.files import read_dataset
 from gammajax.errors import EmptyRun
 from gammajax.geom.axes import energy_edges
 from gammajax.geom.regions import circle

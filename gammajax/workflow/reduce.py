@@ -26,7 +26,9 @@ def run_reduction(config: ReductionConfig, out: str | Path, *, progress: bool = 
     with Stopwatch() as watch:
         reduction = reduced(config, progress=progress)
         if not reduction.datasets:
-            raise EmptyRun("no run could be reduced: " + ("; ".join(reduction.failures.values()) or "none was selected"))
+            raise EmptyRun(
+                "no run could be reduced: " + ("; ".join(reduction.failures.values()) or "none was selected")
+            )
         datasets = Datasets(reduction.datasets)
         if config.fit_range is not None:
             datasets = datasets.select_energy(*config.fit_range)

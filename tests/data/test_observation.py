@@ -30,9 +30,7 @@ def test_a_complete_run(run):
     assert isinstance(run.psf, PSFTable)
     assert run.rad_max is None
     assert run.aeff.lo_thres == 0.5
-    assert run.edisp.kernel(np.array([1.0, 2.0]), np.array([0.1, 10.0]), 0.5)[0, 0] == pytest.approx(
-        1, rel=1e-5
-    )
+    assert run.edisp.kernel(np.array([1.0, 2.0]), np.array([0.1, 10.0]), 0.5)[0, 0] == pytest.approx(1, rel=1e-5)
     assert [path.name for path in run.files] == ["run.fits"]
     assert "livetime     45.0 s" in run.info()
     assert repr(run) == "Observation(7, run.fits)"

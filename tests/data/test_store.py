@@ -47,9 +47,7 @@ def test_unlisted_run(store):
         store.observations([1, 12])
 
 
-@pytest.mark.parametrize(
-    "position", ["83.63 22.01", (83.63, "22.01 deg"), SkyCoord(83.63, 22.01, unit="deg").galactic]
-)
+@pytest.mark.parametrize("position", ["83.63 22.01", (83.63, "22.01 deg"), SkyCoord(83.63, 22.01, unit="deg").galactic])
 def test_select_by_cone_reads_pointings_the_index_lacks(store, position):
     assert store.select(cone=(position, 1.0 * u.deg)).tolist() == [1]
     assert store.select(cone=(position, "30 deg")).tolist() == [1, 2]

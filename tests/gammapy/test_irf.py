@@ -55,13 +55,9 @@ def test_effective_area(pair):
 
 def test_energy_dispersion_kernel(pair):
     run, reference, offsets = pair
-    true, reco = (
-        MapAxis.from_energy_edges(x * u.TeV, name=n) for x, n in ((TRUE, "energy_true"), (RECO, "energy"))
-    )
+    true, reco = (MapAxis.from_energy_edges(x * u.TeV, name=n) for x, n in ((TRUE, "energy_true"), (RECO, "energy")))
     for offset in offsets:
-        expected = reference.edisp.to_edisp_kernel(
-            offset * u.deg, energy_axis_true=true, energy_axis=reco
-        ).pdf_matrix
+        expected = reference.edisp.to_edisp_kernel(offset * u.deg, energy_axis_true=true, energy_axis=reco).pdf_matrix
         # Gammapy takes the offset from a position on the sky: rounding of 1e-14 deg
         np.testing.assert_allclose(run.edisp.kernel(TRUE, RECO, offset), expected, atol=1e-10)
 
@@ -92,9 +88,9 @@ def test_directional_cut(pair):
         return
     energy = np.array([0.08, 0.1, 0.3, 1.0, 5.0, 9.0])
     for offset in offsets:
-        expected = reference.rad_max.evaluate(
-            method="nearest", energy=energy * u.TeV, offset=offset * u.deg
-        ).to_value("deg")
+        expected = reference.rad_max.evaluate(method="nearest", energy=energy * u.TeV, offset=offset * u.deg).to_value(
+            "deg"
+        )
         np.testing.assert_allclose(run.rad_max.evaluate(energy, offset), expected, rtol=1e-6)
 
 

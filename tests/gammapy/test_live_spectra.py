@@ -58,9 +58,7 @@ def test_spectral_models(name, values):
     theirs = reference.Model.create(ours.tag[0], "spectral")
     assert set(theirs.parameters.names) == set(values)
     for key, x in values.items():
-        theirs.parameters[key].quantity = u.Quantity(
-            x, gj.Models(a=gj.SkyModel(ours())).rows[f"a.spectral.{key}"].unit
-        )
+        theirs.parameters[key].quantity = u.Quantity(x, gj.Models(a=gj.SkyModel(ours())).rows[f"a.spectral.{key}"].unit)
     expected = theirs(ENERGY * u.TeV).to_value(DNDE)
     np.testing.assert_allclose(evaluate(ours(**values), jnp.asarray(ENERGY)), expected, rtol=1e-10)
     default = reference.Model.create(ours.tag[1], "spectral")
@@ -68,10 +66,7 @@ def test_spectral_models(name, values):
         evaluate(ours(), jnp.asarray(ENERGY)), default(ENERGY * u.TeV).to_value(DNDE), rtol=1e-10
     )
     for key in values:
-        assert (
-            gj.Models(a=gj.SkyModel(ours())).rows[f"a.spectral.{key}"].frozen
-            == default.parameters[key].frozen
-        )
+        assert gj.Models(a=gj.SkyModel(ours())).rows[f"a.spectral.{key}"].frozen == default.parameters[key].frozen
 
 
 def test_priors():

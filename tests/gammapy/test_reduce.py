@@ -140,10 +140,7 @@ def test_stacks_agree(both, percent):
     ours, theirs, runs, their_runs = both
     theirs = [their.copy(name=their.name) for their in theirs]
     if percent:
-        ours = [
-            SafeMask("aeff-max", aeff_percent=percent).apply(d, r, 0.5)
-            for d, r in zip(ours, runs, strict=True)
-        ]
+        ours = [SafeMask("aeff-max", aeff_percent=percent).apply(d, r, 0.5) for d, r in zip(ours, runs, strict=True)]
         cut = SafeMaskMaker(methods=["aeff-max"], aeff_percent=percent)
         theirs = [cut.run(d, r) for d, r in zip(theirs, their_runs, strict=True)]
     our, their = stack_spectra(ours), Datasets(theirs).stack_reduce()

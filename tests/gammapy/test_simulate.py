@@ -32,11 +32,7 @@ def gammapy_datasets(archive, name):
     from regions import CircleSkyRegion, PointSkyRegion
 
     radius = RADIUS[name]
-    region = (
-        PointSkyRegion(archive.position)
-        if radius is None
-        else CircleSkyRegion(archive.position, radius * u.deg)
-    )
+    region = PointSkyRegion(archive.position) if radius is None else CircleSkyRegion(archive.position, radius * u.deg)
     reco = MapAxis.from_energy_edges(EDGES * u.TeV)
     true = MapAxis.from_energy_edges(EDGES * u.TeV, name="energy_true")
     empty = SpectrumDataset.create(RegionGeom.create(region, axes=[reco]), energy_axis_true=true)

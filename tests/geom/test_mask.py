@@ -40,9 +40,7 @@ def test_galactic_image():
     wcs = wcs_at(184.5, -5.8, ("GLON-CAR", "GLAT-CAR"))
     center = SkyCoord(*wcs.wcs_pix2world(7, 12, 0), unit="deg", frame="galactic").icrs
     assert ImageMask(keep, wcs).excluded(np.array([center.ra.deg]), np.array([center.dec.deg])).all()
-    assert (
-        not ImageMask(keep, wcs).excluded(np.array([center.ra.deg + 0.2]), np.array([center.dec.deg])).any()
-    )
+    assert not ImageMask(keep, wcs).excluded(np.array([center.ra.deg + 0.2]), np.array([center.dec.deg])).any()
 
 
 def test_mask_of_regions():

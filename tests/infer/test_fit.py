@@ -128,9 +128,7 @@ def test_links(asimov_spectra, source):
     found = gj.fit(asimov_spectra, two)
     assert found.models.value("crab.*.amplitude") == pytest.approx(3e-11 / 1.1, rel=1e-6)
     assert found.models.value("faint.*.amplitude") == pytest.approx(3e-12 / 1.1, rel=1e-6)
-    assert found.models.error("faint.*.amplitude") == pytest.approx(
-        0.1 * found.models.error("crab.*.amplitude")
-    )
+    assert found.models.error("faint.*.amplitude") == pytest.approx(0.1 * found.models.error("crab.*.amplitude"))
     row = found.table[list(found.table["path"]).index("faint.spectral.amplitude")]
     assert row["error"] == found.models.error("faint.*.amplitude")
 
@@ -205,9 +203,7 @@ def test_nothing_to_fit(spectra, source):
 def test_a_source_in_empty_data_ends_at_its_bound():
     """No counts and no background: the statistic only rises with the flux."""
     empty = [eqx.tree_at(lambda d: d.counts, d, jnp.zeros(12)) for d in counting(background=0.0)]
-    models = (
-        gj.Models(s=gj.SkyModel(gj.PowerLaw(amplitude=1e-12))).bound("*.amplitude", 0.0).freeze("*.index")
-    )
+    models = gj.Models(s=gj.SkyModel(gj.PowerLaw(amplitude=1e-12))).bound("*.amplitude", 0.0).freeze("*.index")
     found = gj.fit(empty, models)
     assert found.status is Status.CONVERGED
     assert 0 <= found.models.value("*.amplitude") < 1e-20
@@ -220,9 +216,7 @@ def test_method_lbfgs_agrees(spectra, source):
     fisher, lbfgs = gj.fit(spectra, source), gj.fit(spectra, source.set("*.alpha", 2.6), method="lbfgs")
     assert lbfgs.success
     assert lbfgs.stat == pytest.approx(fisher.stat, abs=1e-3)
-    assert abs(lbfgs.models.value("*.alpha") - fisher.models.value("*.alpha")) < 0.03 * fisher.models.error(
-        "*.alpha"
-    )
+    assert abs(lbfgs.models.value("*.alpha") - fisher.models.value("*.alpha")) < 0.03 * fisher.models.error("*.alpha")
 
 
 def test_without_covariance(spectra, source):
@@ -272,9 +266,7 @@ def test_pulls_of_toys(asimov_spectra, source):
     assert np.all(np.abs(pulls.mean(axis=0)) < 4 / np.sqrt(200))
     assert np.all(np.abs(pulls.std(axis=0) - 1) < 4 / np.sqrt(400))
     # and the statistic falls by a chi-square of three degrees of freedom
-    at_truth = jax.jit(jax.vmap(lambda p, c: gj.stat(p.with_counts(c), p.start), in_axes=(None, 0)))(
-        problem, counts
-    )
+    at_truth = jax.jit(jax.vmap(lambda p, c: gj.stat(p.with_counts(c), p.start), in_axes=(None, 0)))(problem, counts)
     fall = np.asarray(at_truth - end.stat)
     assert abs(fall.mean() - 3) < 4 * np.sqrt(6 / 200)
 

@@ -76,9 +76,7 @@ def ours(datasets, models):
 def counts_of(datasets, models):
     problem = gj.Problem(datasets, models)
     out = {}
-    for group, signal in zip(
-        problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True
-    ):
+    for group, signal in zip(problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True):
         for row, i in enumerate(group.index.tolist()):
             out[datasets.names[i]] = np.asarray(signal[row])[: datasets[i].counts.size]
     return out

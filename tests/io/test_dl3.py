@@ -76,9 +76,7 @@ def test_index_problems(tmp_path):
     bad = write(tmp_path / "hdu-index.fits", table("X", [fits.Column("OBS_ID", "K", array=np.ones(1))]))
     with pytest.raises(FileFormatError, match="HDU_TYPE"):
         dl3.read_hdu_index(bad)
-    text = write(
-        tmp_path / "obs-index.fits", table("X", [fits.Column("OBS_ID", "9A", array=np.array(["chunk 1"]))])
-    )
+    text = write(tmp_path / "obs-index.fits", table("X", [fits.Column("OBS_ID", "9A", array=np.array(["chunk 1"]))]))
     with pytest.raises(FileFormatError, match="holds text"):
         dl3.read_obs_index(text)
 

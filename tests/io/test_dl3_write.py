@@ -45,9 +45,7 @@ RESPONSES = {
     ),
     "edisp_2d": numbered("edisp_2d", ["MATRIX"], **GRID, migra=MIGRA),
     "psf_table": numbered("psf_table", ["RPSF"], **GRID, rad=RAD),
-    "psf_3gauss": numbered(
-        "psf_3gauss", ["SIGMA_1", "SIGMA_2", "SIGMA_3", "AMPL_2", "AMPL_3", "SCALE"], **GRID
-    ),
+    "psf_3gauss": numbered("psf_3gauss", ["SIGMA_1", "SIGMA_2", "SIGMA_3", "AMPL_2", "AMPL_3", "SCALE"], **GRID),
     "rad_max_2d": numbered("rad_max_2d", ["RAD_MAX"], **GRID),
 }
 
@@ -62,9 +60,7 @@ def run(*responses):
     time = 1e8 + np.arange(n) / 3
     return Run(
         info=info(),
-        events=EventTable(
-            time, np.full(n, 359.9), np.full(n, -22.5), np.geomspace(0.1, 1, n), np.arange(n), UTC
-        ),
+        events=EventTable(time, np.full(n, 359.9), np.full(n, -22.5), np.geomspace(0.1, 1, n), np.arange(n), UTC),
         gti=GTITable(np.array([1e8, 1e8 + 40]), np.array([1e8 + 30, 1e8 + 60]), UTC),
         responses=responses,
         site=Site(-17.9, 28.8, 2200.0),
@@ -107,9 +103,7 @@ def test_responses_come_back(tmp_path, kind):
         np.testing.assert_allclose(read.axes[name].points, axis.points, rtol=1e-12)
         np.testing.assert_allclose(read.axes[name].edges, axis.edges, rtol=1e-12, atol=1e-12)
     assert read.is_pointlike == (kind in ("aeff_2d", "rad_max_2d"))
-    np.testing.assert_equal(
-        (read.lo_thres, read.hi_thres, read.rad_max), (made.lo_thres, made.hi_thres, made.rad_max)
-    )
+    np.testing.assert_equal((read.lo_thres, read.hi_thres, read.rad_max), (made.lo_thres, made.hi_thres, made.rad_max))
 
 
 def test_background_is_stored_in_the_units_of_the_format():

@@ -56,9 +56,7 @@ def test_absent_and_broken_files(tmp_path):
     (tmp_path / "text.fits").write_text("no FITS at all")
     with pytest.raises(FileFormatError, match="text.fits"), open_fits(tmp_path / "text.fits"):
         pass
-    whole = write(
-        tmp_path / "whole.fits", table("T", [fits.Column("X", "D", array=np.zeros(5000))])
-    ).read_bytes()
+    whole = write(tmp_path / "whole.fits", table("T", [fits.Column("X", "D", array=np.zeros(5000))])).read_bytes()
     (tmp_path / "cut.fits.gz").write_bytes(gzip.compress(whole)[:-30])
     with pytest.raises(FileFormatError, match="cut.fits.gz"):
         read(tmp_path / "cut.fits.gz", "X")

@@ -6,7 +6,7 @@ from astropy.io import fits
 from made_spectra import counting, log_parabola, on_off, value
 
 import gammajax as gj
-from gammajax.errors import DatasetError, FileFormatError, GammajaxError, MissingFile
+from gammajax.errors import FileFormatError, GammajaxError, MissingFile
 
 
 @pytest.fixture
@@ -37,12 +37,11 @@ def test_round_trip(folder):
     assert first == pytest.approx(second, rel=1e-12)
 
 
-def test_counting_spectra(tmp_path):
-    counting(background=0.0).write(tmp_path)
+def test_counting_spectra_become_dataset_files(tmp_path):
+    counting(background=3.0).write(tmp_path)
     back = gj.Datasets.read(tmp_path / "datasets.yaml")
     assert all(isinstance(d, gj.SpectrumDataset) for d in back)
-    with pytest.raises(DatasetError, match="c0: OGIP files hold off counts, not a background model"):
-        counting().write(tmp_path)
+    np.testing.assert_allclose(back[0].background, 3.0)
 
 
 def test_expected_counts_that_are_not_whole(tmp_path, asimov_spectra):

@@ -63,9 +63,7 @@ def test_axis_order_stated_by_cref(tmp_path):
     np.testing.assert_allclose(
         read_response(write(tmp_path / "a.fits", usual), "aeff_2d").values["EFFAREA"], data.T * 1e4
     )
-    np.testing.assert_allclose(
-        read_response(write(tmp_path / "b.fits", odd), "aeff_2d").values["EFFAREA"], data * 1e4
-    )
+    np.testing.assert_allclose(read_response(write(tmp_path / "b.fits", odd), "aeff_2d").values["EFFAREA"], data * 1e4)
 
 
 def test_nan_cells_are_empty(tmp_path):
@@ -95,9 +93,7 @@ def test_errors_say_where_and_what(tmp_path):
         read_response(path, "psf_king")
     with pytest.raises(UnitMismatch, match=r"\[EFFECTIVE AREA\] column EFFAREA"):
         read_response(write(tmp_path / "unit.fits", aeff_hdu(unit="s")), "aeff_2d")
-    short = fits.BinTableHDU.from_columns(
-        [c for c in aeff_hdu().columns if c.name != "THETA_HI"], name="AEFF"
-    )
+    short = fits.BinTableHDU.from_columns([c for c in aeff_hdu().columns if c.name != "THETA_HI"], name="AEFF")
     with pytest.raises(FileFormatError, match=r"short\.fits\[AEFF\] has no column THETA_HI"):
         read_response(write(tmp_path / "short.fits", short), "aeff_2d")
     with pytest.raises(FileFormatError, match="column EFFAREA has the shape"):

@@ -15,9 +15,7 @@ TRUE, RECO = np.geomspace(0.2, 50, 9), np.geomspace(0.01, 300, 13)
 @pytest.fixture
 def make(tmp_path):
     def build(data=None):
-        return EnergyDispersion.from_response(
-            read_response(write(tmp_path / "irf.fits", edisp_hdu(data)), "edisp_2d")
-        )
+        return EnergyDispersion.from_response(read_response(write(tmp_path / "irf.fits", edisp_hdu(data)), "edisp_2d"))
 
     return build
 

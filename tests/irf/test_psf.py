@@ -42,9 +42,7 @@ def test_table_without_normalisation_is_its_integral(table):
 
 def test_zero_outside(table, gauss):
     for psf in (table, gauss()):
-        np.testing.assert_array_equal(
-            psf.containment(0.1, np.array([0.05, 200.0, 1.0]), np.array([1, 1, 3.1])), 0.0
-        )
+        np.testing.assert_array_equal(psf.containment(0.1, np.array([0.05, 200.0, 1.0]), np.array([1, 1, 3.1])), 0.0)
 
 
 def test_one_gaussian(gauss):

@@ -21,9 +21,7 @@ def total(datasets, models):
 def mixed(spectra):
     """On-off and counting spectra of different shapes."""
     short = on_off(seed=4, n=1, energy=np.geomspace(0.3, 30, 8), prefix="short")
-    tiny = on_off(
-        seed=4, n=1, energy=np.geomspace(0.3, 30, 3), energy_true=np.geomspace(0.2, 40, 5), prefix="tiny"
-    )
+    tiny = on_off(seed=4, n=1, energy=np.geomspace(0.3, 30, 3), energy_true=np.geomspace(0.2, 40, 5), prefix="tiny")
     return gj.Datasets([*counting(n=1), *spectra, *tiny, *short])
 
 
@@ -53,9 +51,7 @@ def test_nll_is_half_the_statistic_with_priors(spectra, source):
 
 def test_prior_counts_the_same_on_a_frozen_parameter(spectra, source):
     with_prior = source.prior("*.alpha", gj.Normal(2.0, 0.1))
-    assert total(spectra, with_prior) == pytest.approx(
-        total(spectra, with_prior.freeze("*.alpha")), rel=1e-13
-    )
+    assert total(spectra, with_prior) == pytest.approx(total(spectra, with_prior.freeze("*.alpha")), rel=1e-13)
 
 
 def test_zero_gradient_on_asimov_data(asimov_spectra, source):
@@ -74,9 +70,7 @@ def test_zero_gradient_on_asimov_data_of_counting_spectra(source):
 @pytest.mark.parametrize("kind", ["on-off", "counting"])
 def test_exact_hessian_is_that_of_jax(kind, spectra):
     datasets = spectra if kind == "on-off" else counting()
-    models = (
-        log_parabola(alpha=2.6).prior("*.beta", gj.Normal(0.0, 0.3)).prior("*.alpha", gj.LogUniform(1.0, 4.0))
-    )
+    models = log_parabola(alpha=2.6).prior("*.beta", gj.Normal(0.0, 0.3)).prior("*.alpha", gj.LogUniform(1.0, 4.0))
     problem = gj.Problem(datasets, models)
     expected = jax.jit(jax.hessian(gj.stat, argnums=1))(problem, problem.start)
     np.testing.assert_allclose(jax.jit(exact_hessian)(problem, problem.start), expected, rtol=1e-9, atol=1e-6)
@@ -124,9 +118,7 @@ def test_a_model_acts_on_the_datasets_it_names(spectra, source):
 
 def test_unknown_dataset(spectra):
     models = gj.Models(glow=gj.SkyModel(gj.PowerLaw(), datasets_names=["d11"]))
-    with pytest.raises(
-        UnknownDataset, match=r"glow acts on 'd11'; datasets are 'd0', 'd1', 'd2'; nearest: 'd1'"
-    ):
+    with pytest.raises(UnknownDataset, match=r"glow acts on 'd11'; datasets are 'd0', 'd1', 'd2'; nearest: 'd1'"):
         gj.Problem(spectra, models)
 
 

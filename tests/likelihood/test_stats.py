@@ -66,9 +66,9 @@ def away_from_branch_points(grid, step):
 
 @pytest.mark.parametrize("alpha", [0.05, 1.0, 30.0])
 def test_wstat_derivatives_against_differences_in_extended_precision(alpha):
-    grid = np.array(
-        np.meshgrid(N_ON, N_OFF, [alpha], [-20.0, -0.3, 0.11, 0.7, 5.3, 50.0, 1e3], indexing="ij")
-    ).reshape(4, -1)
+    grid = np.array(np.meshgrid(N_ON, N_OFF, [alpha], [-20.0, -0.3, 0.11, 0.7, 5.3, 50.0, 1e3], indexing="ij")).reshape(
+        4, -1
+    )
     h = np.full(grid.shape[1], 2e-4)
     grid, h = grid[:, away_from_branch_points(grid, h)], h[away_from_branch_points(grid, h)]
     w = [brute(*grid[:3], grid[3].astype(L) + k * h.astype(L)) for k in (-2, -1, 0, 1, 2)]
@@ -79,9 +79,7 @@ def test_wstat_derivatives_against_differences_in_extended_precision(alpha):
 
 
 def test_derivatives_in_alpha():
-    grid = np.array(
-        np.meshgrid([0.0, 7.0, 40.0], [0.0, 3.0, 300.0], [0.05, 1.0], [-0.31, 0.7, 50.0])
-    ).reshape(4, -1)
+    grid = np.array(np.meshgrid([0.0, 7.0, 40.0], [0.0, 3.0, 300.0], [0.05, 1.0], [-0.31, 0.7, 50.0])).reshape(4, -1)
     smooth = away_from_branch_points(grid, 1e-3)
     grid = grid[:, smooth]
     h = L(1e-4) * grid[2]
@@ -193,9 +191,7 @@ def test_cash_leads_back_from_negative_predictions():
     assert np.all(stats.cash_slope(np.ones(3), mu[:3]) < 0)
 
 
-@pytest.mark.parametrize(
-    ("n_on", "n_off", "alpha"), [(5.0, 0.0, 1e-20), (5.0, 3.0, 1e-20), (0.0, 3.0, 1e-20)]
-)
+@pytest.mark.parametrize(("n_on", "n_off", "alpha"), [(5.0, 0.0, 1e-20), (5.0, 3.0, 1e-20), (0.0, 3.0, 1e-20)])
 def test_tiny_alpha(n_on, n_off, alpha):
     x = n_on, n_off, alpha, 0.0
     got = wstat(*(jnp.asarray([v]) for v in x))[0]

@@ -12,9 +12,7 @@ from gammajax.errors import LinkError, ModelError, NoSuchParameter, OutOfBounds,
 @pytest.fixture
 def models():
     return gj.Models(
-        crab=gj.SkyModel(
-            gj.LogParabola(amplitude="3.8e-11 cm-2 s-1 TeV-1", reference="1 TeV", alpha=2.5, beta=0.24)
-        ),
+        crab=gj.SkyModel(gj.LogParabola(amplitude="3.8e-11 cm-2 s-1 TeV-1", reference="1 TeV", alpha=2.5, beta=0.24)),
         pks=gj.SkyModel(gj.PowerLaw(index=3.4)),
     )
 
@@ -31,9 +29,7 @@ def test_paths_and_values(models):
 
 
 def test_set(models):
-    new = models.set("pks.spectral.amplitude", "2e-8 m-2 s-1 TeV-1").set(
-        {"crab.*.alpha": 2.6, "crab.*.beta": 0.1}
-    )
+    new = models.set("pks.spectral.amplitude", "2e-8 m-2 s-1 TeV-1").set({"crab.*.alpha": 2.6, "crab.*.beta": 0.1})
     assert new.value("pks.spectral.amplitude") == pytest.approx(2e-12)
     assert new.set("*.reference", 300 * u.GeV).value("crab.spectral.reference") == pytest.approx(0.3)
     assert float(new["crab"].spectral.alpha) == 2.6
@@ -42,9 +38,7 @@ def test_set(models):
 
 def test_edits_leave_the_original_alone(models):
     before = repr(models)
-    models.set("*.alpha", 3.0).freeze("*").free("*.beta").bound("*.alpha", 0, 9).prior(
-        "*.alpha", gj.Normal(2, 1)
-    )
+    models.set("*.alpha", 3.0).freeze("*").free("*.beta").bound("*.alpha", 0, 9).prior("*.alpha", gj.Normal(2, 1))
     models.link("pks.*.index", "crab.spectral.alpha").unlink("pks.*.index")
     models.add(new=gj.SkyModel(gj.PowerLaw())).drop("crab")
     assert repr(models) == before

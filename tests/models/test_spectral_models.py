@@ -61,9 +61,7 @@ MODELS = sorted({cls for cls in concrete(SpectralModel)}, key=lambda cls: cls.__
 
 @pytest.fixture(params=MODELS, ids=lambda cls: cls.__name__)
 def model(request):
-    assert request.param.__name__ in EXPECTED, (
-        f"{request.param.__name__} has no independent formula in this test"
-    )
+    assert request.param.__name__ in EXPECTED, f"{request.param.__name__} has no independent formula in this test"
     return request.param(**EXPECTED[request.param.__name__][0])
 
 
@@ -115,9 +113,7 @@ def test_default_values_are_finite(model):
 def test_integral_and_energy_flux():
     flat = gj.PowerLaw(index=2.0, amplitude=3e-12)
     assert flat.integral("1 TeV", "10 TeV").to_value("cm-2 s-1") == pytest.approx(3e-12 * 0.9, rel=1e-12)
-    assert flat.energy_flux("1 TeV", "10 TeV").to_value("TeV cm-2 s-1") == pytest.approx(
-        3e-12 * np.log(10), rel=1e-12
-    )
+    assert flat.energy_flux("1 TeV", "10 TeV").to_value("TeV cm-2 s-1") == pytest.approx(3e-12 * np.log(10), rel=1e-12)
     with pytest.raises(UnitMismatch, match="energy_min is of kind energy"):
         flat.integral("1 deg", "10 TeV")
 

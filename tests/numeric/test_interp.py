@@ -68,6 +68,4 @@ def test_interp_rows_is_numpy_interp_per_row():
     rng = np.random.default_rng(2)
     points, rows, x = np.sort(rng.uniform(size=9)), rng.normal(size=(4, 9)), rng.uniform(-0.5, 1.5, (4, 7))
     expected = [np.interp(x[i], points, rows[i]) for i in range(4)]
-    np.testing.assert_allclose(
-        interp.interp_rows(jnp.asarray(x), points, jnp.asarray(rows)), expected, rtol=1e-13
-    )
+    np.testing.assert_allclose(interp.interp_rows(jnp.asarray(x), points, jnp.asarray(rows)), expected, rtol=1e-13)

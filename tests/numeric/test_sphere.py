@@ -22,9 +22,7 @@ def pairs():
 def test_separation_and_position_angle_agree_with_astropy(pairs):
     one, two = (SkyCoord(*pairs[i : i + 2], unit="deg") for i in (0, 2))
     np.testing.assert_allclose(sphere.separation(*pairs), one.separation(two).deg, rtol=1e-9, atol=1e-13)
-    np.testing.assert_allclose(
-        sphere.separation(*map(jnp.asarray, pairs)), sphere.separation(*pairs), rtol=1e-9
-    )
+    np.testing.assert_allclose(sphere.separation(*map(jnp.asarray, pairs)), sphere.separation(*pairs), rtol=1e-9)
     angle = sphere.position_angle(*pairs)
     gap = (angle - one.position_angle(two).deg + 180) % 360 - 180
     np.testing.assert_allclose(gap[60:], 0, atol=1e-9)

@@ -46,7 +46,7 @@ def test_instances_share_one_structure():
 class Mixed(gj.SpectralModel):
     base: gj.PowerLaw
     net: eqx.nn.MLP = gj.weights()
-    table: gj.Scalar = gj.data()
+    table: gj.Scalar = gj.table()
     shift: gj.Scalar = gj.param(0.1, unit="TeV")
     steps: gj.Scalar = gj.param(0.0)
 
@@ -84,9 +84,7 @@ def test_weights(mixed):
     assert has_weights(mixed)
     assert not has_weights(gj.PowerLaw())
     doubled = fill_weights(mixed, [2 * w for w in weight_leaves(mixed)])
-    assert all(
-        np.array_equal(2 * x, y) for x, y in zip(weight_leaves(mixed), weight_leaves(doubled), strict=True)
-    )
+    assert all(np.array_equal(2 * x, y) for x, y in zip(weight_leaves(mixed), weight_leaves(doubled), strict=True))
     assert slots(doubled) == slots(mixed)
 
 
@@ -111,9 +109,7 @@ def test_undeclared_arrays():
             return self.net(energy)
 
     model = gj.SkyModel(Forgot(eqx.nn.MLP("scalar", "scalar", 4, 2, key=jax.random.key(0))))
-    with pytest.raises(
-        UndeclaredArray, match=r"Forgot\.net.*mark the field param\(\), weights\(\) or data\(\)|holds"
-    ):
+    with pytest.raises(UndeclaredArray, match=r"Forgot\.net.*mark the field param\(\), weights\(\) or data\(\)|holds"):
         gj.Models(a=model)
 
 

@@ -47,9 +47,7 @@ def test_z_is_of_order_one(two):
 
 def test_slope_is_the_derivative_of_natural(two):
     layout = two.layout
-    np.testing.assert_allclose(
-        layout.slope(layout.z), jnp.diag(jax.jacfwd(layout.natural)(layout.z)), rtol=1e-14
-    )
+    np.testing.assert_allclose(layout.slope(layout.z), jnp.diag(jax.jacfwd(layout.natural)(layout.z)), rtol=1e-14)
 
 
 def test_bounds_in_z(two):

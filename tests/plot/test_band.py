@@ -67,8 +67,7 @@ def test_few_draws_are_spread_over_all_chains(fitted, drawn):
     thin = posterior_band(drawn, "crab", ENERGY, (0.0, 1.0), draws=2)
     first, last = drawn.flat[[0, -1]]
     curves = [
-        fitted.models.set(dict(zip(drawn.paths, x, strict=True)))["crab"].spectral(ENERGY).value
-        for x in (first, last)
+        fitted.models.set(dict(zip(drawn.paths, x, strict=True)))["crab"].spectral(ENERGY).value for x in (first, last)
     ]
     np.testing.assert_allclose(thin, np.sort(curves, axis=0), rtol=1e-10)
 

@@ -13,9 +13,7 @@ def predicted(datasets, models, **options):
     """Signal counts of each dataset, padding removed."""
     problem = gj.Problem(datasets, models, **options)
     out = [None] * len(datasets)
-    for group, signal in zip(
-        problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True
-    ):
+    for group, signal in zip(problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True):
         for row, i in enumerate(group.index.tolist()):
             out[i] = np.asarray(signal[row])[: datasets[i].counts.size]
     return out
@@ -84,9 +82,7 @@ def test_padding_changes_nothing(source):
 def test_a_cut_off_dispersion_is_not_renormalised(source):
     (dataset,) = counting(n=1)
     half = eqx.tree_at(lambda d: d.edisp, dataset, 0.5 * jnp.asarray(kernel()))
-    np.testing.assert_allclose(
-        predicted([half], source)[0], 0.5 * predicted([dataset], source)[0], rtol=1e-13
-    )
+    np.testing.assert_allclose(predicted([half], source)[0], 0.5 * predicted([dataset], source)[0], rtol=1e-13)
 
 
 def test_no_models_predict_nothing(spectra):

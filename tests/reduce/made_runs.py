@@ -32,9 +32,7 @@ class MadeRun:
 def events(ra: np.ndarray, dec: np.ndarray, energy: np.ndarray) -> Events:
     """An event list without times worth mentioning."""
     n = np.arange(len(ra))
-    return Events(
-        n * 1.0, np.asarray(ra) % 360, np.asarray(dec), energy, n, TimeReference(51544.0, 0.0, "tt")
-    )
+    return Events(n * 1.0, np.asarray(ra) % 360, np.asarray(dec), energy, n, TimeReference(51544.0, 0.0, "tt"))
 
 
 def flat_aeff(area: float = 1e9, slope: float = 0.0, lo_thres: float = np.nan) -> EffectiveArea:

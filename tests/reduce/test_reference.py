@@ -36,9 +36,7 @@ def datasets(request, gammajax_data, reference):
         circle(CRAB, reference["on_radius_used_deg"][name]),
         energy=EDGES,
         energy_true=EDGES,
-        exclusion_mask=read_exclusion_mask(
-            gammajax_data / "joint-crab/exclusion/exclusion_mask_crab.fits.gz"
-        ),
+        exclusion_mask=read_exclusion_mask(gammajax_data / "joint-crab/exclusion/exclusion_mask_crab.fits.gz"),
         containment_correction=name == "hess",
         name="fact-stacked" if name == "fact" else name,
         stack=name == "fact",

@@ -31,15 +31,11 @@ def test_header_threshold_survives_float32():
 def test_part_of_the_maximal_area():
     rising = np.minimum(CENTER, 10.0)
     assert aeff_threshold(rising, EDGES, 10.0) == pytest.approx(1.0)
-    np.testing.assert_array_equal(
-        safe(SafeMask("aeff-max", aeff_percent=10), exposure=rising), EDGES[:-1] >= 1.0
-    )
+    np.testing.assert_array_equal(safe(SafeMask("aeff-max", aeff_percent=10), exposure=rising), EDGES[:-1] >= 1.0)
 
 
 def test_area_that_falls_again_is_no_threshold():
-    assert aeff_threshold(np.array([5.0, 10.0, 0.1]), np.array([1.0, 2.0, 4.0, 8.0]), 10) == pytest.approx(
-        2**0.5
-    )
+    assert aeff_threshold(np.array([5.0, 10.0, 0.1]), np.array([1.0, 2.0, 4.0, 8.0]), 10) == pytest.approx(2**0.5)
 
 
 def test_area_of_zero_leaves_no_bin():

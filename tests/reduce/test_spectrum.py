@@ -42,9 +42,7 @@ def test_counts_are_those_of_a_loop_over_regions():
     off = ReflectedRegions().find(ON, run.pointing_radec)
     near = [separation(r.ra, r.dec, run.events.ra, run.events.dec) < 0.1 for r in (ON, *off)]
     np.testing.assert_array_equal(found.counts, np.histogram(run.events.energy[near[0]], EDGES)[0])
-    np.testing.assert_array_equal(
-        found.counts_off, np.histogram(run.events.energy[np.any(near[1:], 0)], EDGES)[0]
-    )
+    np.testing.assert_array_equal(found.counts_off, np.histogram(run.events.energy[np.any(near[1:], 0)], EDGES)[0])
     np.testing.assert_array_equal(found.acceptance_off, len(off))
     np.testing.assert_array_equal(found.acceptance, 1)
     assert found.provenance.obs_ids == (1,)

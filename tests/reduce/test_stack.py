@@ -42,9 +42,7 @@ def test_counts_and_background_are_sums_over_safe_bins():
 
 def test_predicted_counts_are_the_sum_of_those_of_the_runs():
     flux = np.random.default_rng(0).uniform(size=6)
-    runs = sum(
-        np.asarray(r.mask_safe) * ((flux * np.asarray(r.exposure)) @ np.asarray(r.edisp)) for r in RUNS
-    )
+    runs = sum(np.asarray(r.mask_safe) * ((flux * np.asarray(r.exposure)) @ np.asarray(r.edisp)) for r in RUNS)
     one = stack_spectra(RUNS)
     np.testing.assert_allclose((flux * np.asarray(one.exposure)) @ np.asarray(one.edisp), runs, rtol=1e-13)
 
@@ -71,10 +69,7 @@ def test_run_without_a_safe_bin_does_not_count():
 
 def test_bins_without_off_counts_take_the_mean_alpha():
     on = np.ones(4)
-    runs = [
-        made(s, counts_off=np.array([4, 0, 6, 0]), acceptance_off=a, mask_safe=on)
-        for s, a in ((1, 5), (2, 10))
-    ]
+    runs = [made(s, counts_off=np.array([4, 0, 6, 0]), acceptance_off=a, mask_safe=on) for s, a in ((1, 5), (2, 10))]
     one = stack_spectra(runs)
     alpha = (10 / 5 + 10 / 10) / 20
     np.testing.assert_allclose(one.acceptance_off, [2 * 8 / 1.2, 2 / alpha, 2 * 12 / 1.8, 2 / alpha])

@@ -48,9 +48,7 @@ def test_events_are_those_simulated(archive, name):
     """Through the file unchanged: the run simulated in memory has the same events."""
     run = runs_of(archive, name)[0]
     instrument = INSTRUMENTS[name]
-    made = simulate_observation(
-        instrument, archive.model, archive.position, key=1, target="Crab", start=run.tstart
-    )
+    made = simulate_observation(instrument, archive.model, archive.position, key=1, target="Crab", start=run.tstart)
     for column in ("ra", "dec", "energy", "event_id"):
         np.testing.assert_array_equal(getattr(run.events, column), getattr(made.events, column))
     np.testing.assert_allclose(run.events.time, made.events.time, rtol=0, atol=1e-5)
@@ -75,9 +73,7 @@ def test_full_enclosure_has_a_psf_and_parametric_area(archive):
     run = runs_of(archive, "hess")[0]
     energy, offset = HESS.energy.points[[10, 30]], 0.5
     assert run.rad_max is None
-    np.testing.assert_allclose(
-        run.aeff.evaluate(energy, offset), HESS.effective_area(energy, offset), rtol=1e-6
-    )
+    np.testing.assert_allclose(run.aeff.evaluate(energy, offset), HESS.effective_area(energy, offset), rtol=1e-6)
     np.testing.assert_allclose(
         run.psf.containment(0.11, energy, offset), HESS.containment(0.11, energy, offset), rtol=1e-6
     )
@@ -95,9 +91,7 @@ def test_psf_table_is_read(tmp_path):
     simulate_dl3(tmp_path, instrument, FAINT, CRAB, key=1, runs=1, duration="5 min")
     psf = DataStore.from_dir(tmp_path / "hess").observations()[0].psf
     energy = HESS.energy.points[20]
-    assert float(psf.containment(0.2, energy, 0.5)) == pytest.approx(
-        HESS.containment(0.2, energy, 0.5), abs=2e-3
-    )
+    assert float(psf.containment(0.2, energy, 0.5)) == pytest.approx(HESS.containment(0.2, energy, 0.5), abs=2e-3)
 
 
 def digest(folder):
@@ -112,9 +106,7 @@ def test_same_key_gives_the_same_bytes(tmp_path):
     )
     run = "run_20221201001.fits"
     # the number of runs changes when a run is taken, not what is in it
-    assert digest(
-        simulate_dl3(tmp_path / "d", "lst", FAINT, CRAB, key=key, runs=1, duration=100.0)
-    ) == digest(first)
+    assert digest(simulate_dl3(tmp_path / "d", "lst", FAINT, CRAB, key=key, runs=1, duration=100.0)) == digest(first)
     assert digest(first)[run] != digest(other)[run]
     events = [DataStore.from_dir(f / "lst").observations()[0].events for f in (first, again)]
     np.testing.assert_array_equal(events[0].energy, events[1].energy)

@@ -38,8 +38,7 @@ def pulls(datasets, archive):
     models = fit(datasets, Models(crab=archive.model)).models
     paths = [f"crab.spectral.{name}" for name in FREE]
     return [
-        (models.value(path) - archive.truth[name]) / models.error(path)
-        for path, name in zip(paths, FREE, strict=True)
+        (models.value(path) - archive.truth[name]) / models.error(path) for path, name in zip(paths, FREE, strict=True)
     ]
 
 

@@ -20,11 +20,7 @@ def test_numbers_are_those_of_a_cherenkov_telescope(instrument):
     assert np.all((resolution > 0.1) & (resolution < 0.4))
     assert np.all(np.diff(resolution) < 0)
     assert 0.03 < instrument.psf_width(1.0, 0.5) < 0.12
-    assert (
-        instrument.energy_bias(10 * instrument.threshold)
-        < 1e-3
-        < instrument.energy_bias(instrument.threshold)
-    )
+    assert instrument.energy_bias(10 * instrument.threshold) < 1e-3 < instrument.energy_bias(instrument.threshold)
 
 
 def test_instruments_differ_in_format():

@@ -106,17 +106,11 @@ def test_photons_in_the_on_region_follow_the_written_tables(instrument, rng):
     energy, weight = log_nodes(true)
     flux = np.sum(np.asarray(evaluate(CRAB, jnp.asarray(energy))) * weight, axis=1)
     signal = (
-        flux
-        * livetime
-        * np.asarray(EffectiveArea.from_response(tables.written[0]).evaluate(centers(true), offset))
+        flux * livetime * np.asarray(EffectiveArea.from_response(tables.written[0]).evaluate(centers(true), offset))
     )
     if instrument is HESS:
-        signal *= np.asarray(
-            PSF3Gauss.from_response(tables.written[2]).containment(0.11, centers(true), offset)
-        )
-    expected = signal @ np.asarray(
-        EnergyDispersion.from_response(tables.written[1]).kernel(true, edges, offset)
-    )
+        signal *= np.asarray(PSF3Gauss.from_response(tables.written[2]).containment(0.11, centers(true), offset))
+    expected = signal @ np.asarray(EnergyDispersion.from_response(tables.written[1]).kernel(true, edges, offset))
     assert np.sum((counts - expected) ** 2 / expected) < counts.size + 4 * np.sqrt(2 * counts.size)
     assert counts.sum() == pytest.approx(expected.sum(), abs=4 * np.sqrt(expected.sum()))
 

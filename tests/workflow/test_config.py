@@ -51,7 +51,11 @@ def test_everything_that_can_be_said(tmp_path):
         safe_mask={"methods": ["aeff-max", "edisp-bias"], "parameters": {"aeff_percent": 5, "bias_percent": 8}},
     )
     content["observations"]["obs_ids"] = [23523, 23526]
-    content |= {"fit": {"fit_range": {"min": "0.5 TeV", "max": "20 TeV"}}, "general": {"n_jobs": 2}, "flux_points": {"source": "crab"}}
+    content |= {
+        "fit": {"fit_range": {"min": "0.5 TeV", "max": "20 TeV"}},
+        "general": {"n_jobs": 2},
+        "flux_points": {"source": "crab"},
+    }
     config = read(tmp_path, content)
     assert config.obs_ids == (23523, 23526)
     np.testing.assert_allclose(config.energy, np.geomspace(0.3, 30, 11))
@@ -67,7 +71,9 @@ def test_everything_that_can_be_said(tmp_path):
 
 def test_environment_variables_in_paths(tmp_path, monkeypatch):
     monkeypatch.setenv("ARCHIVE", str(tmp_path / "somewhere"))
-    assert read(tmp_path, changed("observations", datastore="$ARCHIVE/hess")).datastore == tmp_path / "somewhere" / "hess"
+    assert (
+        read(tmp_path, changed("observations", datastore="$ARCHIVE/hess")).datastore == tmp_path / "somewhere" / "hess"
+    )
 
 
 def test_cone_and_time(tmp_path):
@@ -92,7 +98,10 @@ def test_cone_and_time(tmp_path):
         (changed("datasets", safe_mask={"methods": ["aeff-min"]}), "no safe mask 'aeff-min'; nearest"),
         (changed("datasets", safe_mask={"parameters": {"aeff_procent": 1}}), "nearest: 'aeff_percent'"),
         (changed("datasets", geom={"axes": {"energy": {"min": "1 TeV", "max": "10 TeV"}}}), "energy.nbins is missing"),
-        (changed("datasets", geom={"axes": {"energy": {"min": "9 TeV", "max": "1 TeV", "nbins": 2}}}), "energy_min < energy_max"),
+        (
+            changed("datasets", geom={"axes": {"energy": {"min": "9 TeV", "max": "1 TeV", "nbins": 2}}}),
+            "energy_min < energy_max",
+        ),
         (changed("datasets", geom=3), "datasets.geom must hold keys and values"),
     ],
 )

@@ -1,0 +1,108 @@
+"""One dataset read from and written to its files: OGIP spectra, or region maps in Gammapy's "gadf" format."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.errors import DatasetError
+from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
+from gammajax.io.ogip import OgipSpectrum, read_ogip, write_ogip
+
+_KINDS = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff)}
+
+
+def read_dataset(path: str | Path, *, name: str | None = None, kind: str | None = None) -> Spectrum:
+    """Read one dataset from an OGIP PHA file, or from a dataset file that Gammapy wrote.
+
+    It is on-off if the file has off counts, else counts against a background. `kind` ("SpectrumDataset",
+    "SpectrumDatasetOnOff") is what a YAML says it is: `DatasetError` if that is no spectrum or contradicts the file.
+    """
+    if kind is not None and kind not in _KINDS:
+        raise DatasetError(f"{name}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
+    dataset = _from_gadf(read_gadf(path), name) if is_gadf(path) else _from_ogip(read_ogip(path), name)
+    if kind == "SpectrumDatasetOnOff" and type(dataset) is SpectrumDataset:
+        raise DatasetError(f"{path} has no off counts (BACKFILE), but {dataset.name} is listed as {kind}")
+    return dataset
+
+
+def write_dataset(dataset: Spectrum, folder: Path) -> str:
+    """Write one dataset into a folder: OGIP files for on-off spectra, a dataset file else; returns the file's name.
+
+    OGIP files cannot hold a background that was not measured as off counts.
+    """
+    if isinstance(dataset, SpectrumDatasetOnOff):
+        file = f"pha_{dataset.name}.fits"
+        write_ogip(_to_ogip(dataset), folder / file)
+    else:
+        file = f"{dataset.name}.fits"
+        write_gadf(_to_gadf(dataset), folder / file)
+    return file
+
+
+def _from_ogip(found: OgipSpectrum, name: str | None) -> Spectrum:
+    common: dict[str, Any] = {
+        "name": name or found.name,
+        "energy": found.energy,
+        "energy_true": found.energy_true,
+        "counts": found.counts,
+        "exposure": found.area * found.exposure,
+        "edisp": found.edisp,
+        "mask_safe": found.quality == 0,
+        "livetime": found.exposure,
+        "provenance": Provenance(found.telescope, (int(found.name),) if found.name.isdigit() else ()),
+    }
+    if found.counts_off is None or found.backscale_off is None:
+        return SpectrumDataset(**common)
+    return SpectrumDatasetOnOff(
+        **common, counts_off=found.counts_off, acceptance=found.backscale, acceptance_off=found.backscale_off
+    )
+
+
+def _from_gadf(found: GadfSpectrum, name: str | None) -> Spectrum:
+    common: dict[str, Any] = {
+        "name": name or found.name,
+        "energy": found.energy,
+        "energy_true": found.energy_true,
+        "exposure": found.exposure,
+        "edisp": found.edisp,
+        "counts": found.counts,
+        "mask_safe": found.mask_safe,
+        "mask_fit": found.mask_fit,
+        "livetime": found.livetime,
+    }
+    if found.counts_off is None:
+        return SpectrumDataset(**common, background=found.background)
+    if found.acceptance is None or found.acceptance_off is None:
+        raise DatasetError(f"{common['name']} has COUNTS_OFF, but lacks ACCEPTANCE or ACCEPTANCE_OFF")
+    return SpectrumDatasetOnOff(
+        **common, counts_off=found.counts_off, acceptance=found.acceptance, acceptance_off=found.acceptance_off
+    )
+
+
+def _to_ogip(dataset: SpectrumDatasetOnOff) -> OgipSpectrum:
+    livetime = float(dataset.livetime)
+    # Without a known livetime the whole exposure goes into the effective area.
+    livetime = livetime if livetime > 0 else 1.0
+    ids = dataset.provenance.obs_ids
+    return OgipSpectrum(
+        name=str(ids[0]) if len(ids) == 1 else dataset.name,
+        telescope=dataset.provenance.telescope,
+        energy=np.asarray(dataset.energy),
+        energy_true=np.asarray(dataset.energy_true),
+        counts=np.asarray(dataset.counts),
+        counts_off=np.asarray(dataset.counts_off),
+        backscale=np.asarray(dataset.acceptance),
+        backscale_off=np.asarray(dataset.acceptance_off),
+        quality=(~np.asarray(dataset.mask_safe)).astype(int),
+        area=np.asarray(dataset.exposure) / livetime,
+        edisp=np.asarray(dataset.edisp),
+        exposure=livetime,
+    )
+
+
+def _to_gadf(dataset: SpectrumDataset) -> GadfSpectrum:
+    names = ("energy", "energy_true", "exposure", "edisp", "counts", "background", "mask_safe", "mask_fit")
+    arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in names}
+    return GadfSpectrum(name=dataset.name, **arrays)

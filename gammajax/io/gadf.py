@@ -1,0 +1,151 @@
+"""Spectra in Gammapy's own dataset files: region maps in the "gadf" format, one HDU per quantity.
+
+A quantity `NAME` is a table with columns CHANNEL and DATA, its axes are in the table `NAME_BANDS` (one row per
+combination of bins, first axis fastest), and the keywords AXCOLS1, AXCOLS2 name the columns that hold their edges.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from gammajax.errors import FileFormatError
+from gammajax.io.fits import column, find_hdu, open_fits, tables, text
+
+
+@dataclasses.dataclass(frozen=True)
+class GadfSpectrum:
+    """The maps of one spectrum; None for those that the file does not hold.
+
+    `energy`, `energy_true` are edges [TeV], `exposure` [cm2 s], `livetime` [s]; `edisp` has the shape
+    (energy_true, energy).
+    """
+
+    name: str
+    energy: np.ndarray
+    energy_true: np.ndarray
+    exposure: np.ndarray
+    edisp: np.ndarray | None = None
+    counts: np.ndarray | None = None
+    background: np.ndarray | None = None
+    counts_off: np.ndarray | None = None
+    acceptance: np.ndarray | None = None
+    acceptance_off: np.ndarray | None = None
+    mask_safe: np.ndarray | None = None
+    mask_fit: np.ndarray | None = None
+    livetime: float = np.nan
+
+
+_PER_ENERGY = ("counts", "background", "counts_off", "acceptance", "acceptance_off", "mask_safe", "mask_fit")
+_RECO, _TRUE = ("E_MIN", "E_MAX"), ("ENERGY_TRUE_MIN", "ENERGY_TRUE_MAX")
+
+
+def is_gadf(path: str | Path) -> bool:
+    """True if a file holds region maps (an EXPOSURE table with bands) rather than an OGIP spectrum."""
+    with open_fits(path) as hdus:
+        return {"EXPOSURE", "EXPOSURE_BANDS"} <= {hdu.name.upper() for hdu in tables(hdus)}
+
+
+def read_gadf(path: str | Path) -> GadfSpectrum:
+    """Read a spectrum from Gammapy's dataset file. Raises `MissingFile` or `FileFormatError`, naming HDU and column."""
+    path = Path(path)
+    with open_fits(path) as hdus:
+        present = {hdu.name.upper() for hdu in tables(hdus)}
+        exposure, (energy_true,) = _map(hdus, path, "EXPOSURE", [_TRUE], "cm2 s")
+        found: dict[str, np.ndarray] = {}
+        energy = None
+        for name in _PER_ENERGY:
+            if name.upper() in present:
+                found[name], (energy,) = _map(hdus, path, name.upper(), [_RECO])
+        if energy is None:
+            raise FileFormatError(f"{path} has none of the HDUs {', '.join(n.upper() for n in _PER_ENERGY)}")
+        edisp = None
+        if "EDISP" in present:
+            edisp, (along, along_true) = _map(hdus, path, "EDISP", [_RECO, _TRUE])
+            if edisp.shape != (len(energy_true) - 1, len(energy) - 1) or not _equal(
+                along, energy, along_true, energy_true
+            ):
+                raise FileFormatError(f"{path}[EDISP] has other energy axes than the counts and the exposure")
+        livetime = float(np.sum(_durations(hdus, path))) if "GTI" in present else np.nan
+        primary: Any = hdus[0]
+        name = text(primary.header, "NAME", path.stem)
+    masks = {key: found.pop(key) > 0 for key in ("mask_safe", "mask_fit") if key in found}
+    return GadfSpectrum(name, energy, energy_true, exposure, edisp, livetime=livetime, **found, **masks)
+
+
+def _equal(*pairs: np.ndarray) -> bool:
+    return all(np.allclose(a, b, rtol=1e-6, atol=0) for a, b in zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def _durations(hdus: fits.HDUList, path: Path) -> np.ndarray:
+    hdu = find_hdu(hdus, path, names=["GTI"])
+    return column(hdu, path, "STOP", unit="s", default="s") - column(hdu, path, "START", unit="s", default="s")
+
+
+def _map(
+    hdus: fits.HDUList, path: Path, name: str, axes: list[tuple[str, str]], unit: str = ""
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Values of a region map, last axis first as in numpy, and the edges of its `axes` (first axis first)."""
+    hdu, bands = find_hdu(hdus, path, name=name), find_hdu(hdus, path, name=f"{name}_BANDS")
+    stated = [text(hdu.header, f"AXCOLS{i + 1}") for i in range(len(axes))]
+    if stated != [",".join(pair) for pair in axes]:
+        wanted = " and ".join(",".join(pair) for pair in axes)
+        raise FileFormatError(f"{path}[{name}] has the axes {' and '.join(stated)}, a spectrum needs {wanted}")
+    edges = []
+    for low, high in axes:
+        pair = [np.unique(column(bands, path, key, unit="TeV")) for key in (low, high)]
+        edges.append(np.append(pair[0], pair[1][-1]))
+    shape = tuple(len(e) - 1 for e in reversed(edges))
+    values = column(hdu, path, "DATA", unit=unit)
+    if values.size != np.prod(shape):
+        raise FileFormatError(
+            f"{path}[{name}] holds {values.size} values for axes of {shape} bins (one region is needed)"
+        )
+    return values.reshape(shape), edges
+
+
+def write_gadf(spectrum: GadfSpectrum, path: str | Path) -> Path:
+    """Write a spectrum as Gammapy's dataset file; returns the path."""
+    path = Path(path)
+    primary = fits.PrimaryHDU()
+    primary.header.update({"NAME": spectrum.name, "CREATOR": "gammajax"})
+    reco = [(_RECO, "ENERGY", spectrum.energy)]
+    true = [(_TRUE, "ENERGY_TRUE", spectrum.energy_true)]
+    hdus = [primary, *_map_hdus("EXPOSURE", spectrum.exposure, true, "cm2 s")]
+    for name in _PER_ENERGY:
+        values = getattr(spectrum, name)
+        if values is not None:
+            hdus += _map_hdus(name.upper(), values, reco)
+    if spectrum.edisp is not None:
+        hdus += _map_hdus("EDISP", spectrum.edisp, [*reco, *true])
+    fits.HDUList(hdus).writeto(path, overwrite=True)
+    return path
+
+
+def _map_hdus(
+    name: str, values: np.ndarray, axes: list[tuple[tuple[str, str], str, np.ndarray]], unit: str | None = None
+) -> list[fits.BinTableHDU]:
+    """The tables `name` and `name_BANDS` of a region map; one row per bin of the last axis, as Gammapy writes it."""
+    rows = values.reshape(len(values), -1)
+    code = "L" if values.dtype == bool else "D"
+    inner = ",".join(str(n) for n in (1, 1, *reversed(values.shape[1:])))
+    per_row = rows.reshape(len(rows), *values.shape[1:], 1, 1)
+    data = [
+        fits.Column("CHANNEL", "J", array=np.arange(len(rows))),
+        fits.Column("DATA", f"{rows.shape[1]}{code}", unit=unit, dim=f"({inner})", array=per_row),
+    ]
+    table = fits.BinTableHDU.from_columns(data, name=name)
+    bins = np.indices([len(edges) - 1 for *_, edges in reversed(axes)]).reshape(len(axes), -1)[::-1]
+    columns = [fits.Column("CHANNEL", "K", array=np.arange(bins.shape[1]))]
+    header = {}
+    for i, ((pair, center, edges), index) in enumerate(zip(axes, bins, strict=True), start=1):
+        low, high = edges[:-1][index], edges[1:][index]
+        columns.append(fits.Column(center, "D", unit="TeV", array=np.sqrt(low * high)))
+        columns += [fits.Column(key, "D", unit="TeV", array=x) for key, x in zip(pair, (low, high), strict=True)]
+        header |= {f"AXCOLS{i}": ",".join(pair), f"INTERP{i}": "log"}
+    bands = fits.BinTableHDU.from_columns(columns, name=f"{name}_BANDS")
+    table.header.update(header)
+    bands.header.update(header)
+    return [table, bands]
