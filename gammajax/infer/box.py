@@ -7,7 +7,7 @@ first-order optimisers move in `y`; the logarithm of the Jacobian goes into the 
 import jax
 import jax.numpy as jnp
 
-from gammajax._typing import Scalar, Vector
+from gammajax._typing import Vector
 
 
 def _sides(lower: Vector, upper: Vector) -> tuple[Vector, Vector, Vector, Vector]:
@@ -31,13 +31,13 @@ def log_slope(y: Vector, lower: Vector, upper: Vector) -> Vector:
     return jnp.where(low & high, both, jnp.where(low, y, jnp.where(high, -y, 0.0)))
 
 
-def from_box(z: Vector, lower: Vector, upper: Vector, margin: float | Scalar = 1e-3) -> Vector:
-    """The vector `y` of a `z` inside the bounds; a `z` on a bound is first moved inside by `margin`.
+def from_box(z: Vector, lower: Vector, upper: Vector, margin: float | Vector = 1e-3) -> Vector:
+    """The vector `y` of a `z` inside the bounds; a `z` nearer to a bound than `margin` is first moved inside.
 
-    The margin is relative to the box where there are two bounds, and to order one where there is one.
+    Between two bounds the margin is at most a quarter of their distance.
     """
     low, high, a, b = _sides(lower, upper)
-    step = margin * jnp.where(low & high, b - a, 1.0)
+    step = jnp.minimum(margin, jnp.where(low & high, 0.25 * (b - a), jnp.inf))
     inner = jnp.clip(z, jnp.where(low, a + step, -jnp.inf), jnp.where(high, b - step, jnp.inf))
     both_share = jnp.where(low & high, (inner - a) / (b - a), 0.5)
     above = jnp.log(jnp.where(low & ~high, inner - a, 1.0))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Vector
-from gammajax.infer.minimise import exact_hessian, mask_out
+from gammajax.infer.minimise import exact_hessian, mask_out, pressed
 from gammajax.likelihood.problem import Problem
 
 LEAST_PIVOT = 3e-6
@@ -28,9 +28,7 @@ def laplace(problem: Problem, z: Vector, gradient: Vector) -> Laplace:
 
     The statistic is minus twice the log likelihood, hence the half.
     """
-    layout = problem.layout
-    on_bound = ((z <= layout.lower) & (gradient > 0)) | ((z >= layout.upper) & (gradient < 0))
-    fixed = layout.held | on_bound
+    fixed = problem.layout.held | pressed(problem, z, gradient)
     hessian = exact_hessian(problem, z)
     masked = mask_out(0.5 * hessian, fixed)
     diagonal = jnp.diag(masked)

@@ -10,7 +10,7 @@ from jax import lax
 
 from gammajax._typing import Array, Float, Int, Scalar, Vector
 from gammajax.infer.box import from_box, to_box
-from gammajax.infer.minimise import Minimum, Status
+from gammajax.infer.minimise import Minimum, Status, expand
 from gammajax.likelihood.problem import Problem, nll
 
 Fitted = tuple[Vector, list[Array]]
@@ -20,7 +20,11 @@ Fitted = tuple[Vector, list[Array]]
 class _State(NamedTuple):
     at: Fitted
     optimizer: optax.OptState
-    best: Scalar
+    best: Fitted
+    """The point with the lowest loss so far, and that loss."""
+    lowest: Scalar
+    mark: Scalar
+    """The loss from which progress is counted."""
     since: Int[Array, ""]
     steps: Int[Array, ""]
 
@@ -34,17 +38,16 @@ def _loss(moving: Fitted, problem: Problem, start: Vector) -> Scalar:
 @partial(jax.jit, static_argnames=("method", "patience"))
 def descend(
     problem: Problem,
-    *,
     method: str,
-    learning_rate: float | Scalar,
-    tolerance: float | Scalar,
-    max_steps: int | Scalar,
+    learning_rate: Scalar,
+    tolerance: Scalar,
+    max_steps: Scalar,
     patience: int = 20,
 ) -> tuple[Minimum, list[Float[Array, "..."]]]:
     """Minimise over free parameters and network weights with optax's "lbfgs" or "adam".
 
-    Ends when the statistic has not fallen by more than `tolerance` in the last `patience` steps. Returns the minimum
-    and the weights there.
+    Ends when the statistic has not fallen by more than `tolerance` in the last `patience` steps; that alone is a
+    plateau, not a minimum. Returns the best point met and the weights there.
     """
     optimizer = optax.lbfgs() if method == "lbfgs" else optax.adam(learning_rate)
     start = problem.start
@@ -57,11 +60,14 @@ def descend(
         extra = {"value": value, "grad": slope, "value_fn": loss} if method == "lbfgs" else {}
         update, optimizer_state = optimizer.update(slope, state.optimizer, state.at, **extra)
         moved = optax.apply_updates(state.at, update)
-        fell = 2.0 * (state.best - value) > tolerance
+        fell = 2.0 * (state.mark - value) > tolerance
+        better = value < state.lowest
         return _State(
             cast(Fitted, moved),
             optimizer_state,
-            jnp.where(fell, value, state.best),
+            jax.tree.map(lambda new, old: jnp.where(better, new, old), state.at, state.best),
+            jnp.minimum(value, state.lowest),
+            jnp.where(fell, value, state.mark),
             jnp.where(fell, 0, state.since + 1),
             state.steps + 1,
         )
@@ -70,15 +76,17 @@ def descend(
         return (state.since < patience) & (state.steps < max_steps)
 
     zero = jnp.zeros((), jnp.int32)
-    begin = _State(at, optimizer.init(at), jnp.asarray(jnp.inf, start.dtype), zero, zero)
-    end = lax.while_loop(running, step, begin)
-    y, weights = end.at
+    infinite = jnp.asarray(jnp.inf, start.dtype)
+    end = lax.while_loop(running, step, _State(at, optimizer.init(at), at, infinite, infinite, zero, zero))
+    y, weights = end.best
     z = jnp.where(problem.layout.held, start, to_box(y, problem.lower, problem.upper))
-    value = 2.0 * loss(end.at)
-    ended = jnp.where(end.since >= patience, Status.CONVERGED, Status.MAX_STEPS)
-    status = jnp.where(jnp.isfinite(value), ended, Status.NOT_FINITE)
-    slope = 2.0 * jax.grad(nll, argnums=1)(problem.with_weights(weights), z)
-    minimum = Minimum(z, value, slope, jnp.asarray(jnp.nan, z.dtype), end.steps, status.astype(jnp.int32))
+    ended = jnp.where(end.since >= patience, Status.PLATEAU, Status.MAX_STEPS)
+    status = jnp.where(jnp.isfinite(end.lowest), ended, Status.NOT_FINITE)
+    at_end = expand(problem.with_weights(weights), z)
+    decrease = jnp.asarray(jnp.nan, z.dtype)
+    minimum = Minimum(
+        z, at_end.stat, at_end.per_dataset, at_end.gradient, decrease, end.steps, status.astype(jnp.int32)
+    )
     return minimum, weights
 
 

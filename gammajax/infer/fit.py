@@ -5,13 +5,14 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
-from gammajax._typing import Array, Scalar
+from gammajax._typing import Array, Int, Scalar, Vector
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
@@ -20,7 +21,7 @@ from gammajax.infer.descend import descend
 from gammajax.infer.minimise import MAX_STEPS, TOLERANCE, Minimum, Status, minimise
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.json import write_json
-from gammajax.likelihood.problem import Problem, stat_per_dataset
+from gammajax.likelihood.problem import Problem, as_models
 from gammajax.models.collection import Covariance, Models
 from gammajax.params.tree import has_weights
 
@@ -33,7 +34,8 @@ class Fit:
 
     `stat` is minus twice the log likelihood (and log prior) at the best fit; `n_bins` counts the bins used;
     `success` is True if the fit converged and, where it was asked for, the covariance exists; `hessian` is the exact
-    Hessian of `stat` in the free parameters (canonical units), or None; `timings` [s] has "compile", "run", "total".
+    Hessian of `stat` in the free parameters (canonical units), or None; `nodes` are the quadrature nodes per
+    true-energy bin; `timings` [s] has "compile", "run", "total".
     """
 
     models: Models
@@ -45,6 +47,7 @@ class Fit:
     steps: int
     n_bins: int
     hessian: np.ndarray | None
+    nodes: int
     timings: dict[str, float]
 
     @property
@@ -101,7 +104,7 @@ def versions() -> dict[str, str]:
 
 def fit(
     datasets: Spectrum | Iterable[Spectrum],
-    models: Models,
+    models: Models | Fit,
     *,
     method: Method | None = None,
     tolerance: float | None = None,
@@ -120,37 +123,42 @@ def fit(
     >>> result = fit(datasets, models)                                                  # doctest: +SKIP
     >>> result.models.error("crab.spectral.index")                                      # doctest: +SKIP
     """
-    datasets = as_datasets(datasets)
-    problem = make_problem(datasets, models, nodes=nodes)
+    with Stopwatch() as watch:
+        datasets, models = as_datasets(datasets), as_models(models)
+        problem = make_problem(datasets, models, nodes=nodes)
+        method = _method(method, problem, models)
+        if method == "fisher":
+            limits = _limits(tolerance, max_steps, TOLERANCE, MAX_STEPS)
+            weights, end = problem.weights, _fisher(problem, *limits)
+        else:
+            limits = _limits(tolerance, max_steps, 1e-5, 5000)
+            minimum, weights = descend(problem, method, np.float64(learning_rate), *limits)
+            end = _end(problem.with_weights(weights), minimum)
+        end = jax.block_until_ready(end)
+    if weights:
+        models = models.with_weights(problem.with_weights(weights).models)
+    result = _result(datasets, models, end, covariance, bool(weights) and method != "fisher")
+    timings = {"compile": watch.compile, "run": watch.run, "total": watch.total}
+    return dataclasses.replace(result, nodes=nodes, timings=timings)
+
+
+def _method(method: Method | None, problem: Problem, models: Models) -> Method:
     networks = has_weights(problem.models)
     method = method or ("lbfgs" if networks else "fisher")
     if method not in ("fisher", "lbfgs", "adam"):
         raise ConfigError(f"method {method!r} is not one of 'fisher', 'lbfgs', 'adam'")
     if not models.free_paths and not (networks and method != "fisher"):
         raise NothingToFit("no parameter is free: free() at least one")
-    with Stopwatch() as watch:
-        if method == "fisher":
-            weights = problem.weights
-            limits = _or(tolerance, TOLERANCE), _or(max_steps, MAX_STEPS)
-            minimum, error = _fisher(problem, *limits)
-        else:
-            minimum, weights = descend(
-                problem,
-                method=method,
-                learning_rate=learning_rate,
-                tolerance=_or(tolerance, 1e-5),
-                max_steps=_or(max_steps, 5000),
-            )
-            problem = problem.with_weights(weights)
-            error = _laplace(problem, minimum.z, minimum.gradient) if models.free_paths else None
-        jax.block_until_ready((minimum, error))
-    if networks:
-        models = models.with_weights(problem.models)
-    return _result(datasets, models, problem, minimum, error if covariance else None, watch)
+    return method
 
 
-def _or(x: float | None, default: float) -> float:
-    return default if x is None else x
+def _limits(tolerance: float | None, max_steps: int | None, default: float, steps: int) -> tuple[np.float64, np.int32]:
+    """Tolerance and number of steps, strongly typed: a weak type would compile a second program."""
+    if max_steps is not None and max_steps < 1:
+        raise ConfigError(f"max_steps must be at least 1, got {max_steps}")
+    if tolerance is not None and not tolerance > 0:
+        raise ConfigError(f"tolerance must be above 0, got {tolerance}")
+    return np.float64(default if tolerance is None else tolerance), np.int32(max_steps or steps)
 
 
 def make_problem(datasets: Spectrum | Iterable[Spectrum], models: Models, *, nodes: int = 4) -> Problem:
@@ -168,71 +176,90 @@ def make_problem(datasets: Spectrum | Iterable[Spectrum], models: Models, *, nod
     return Problem(datasets, models, nodes=nodes)
 
 
+class _End(NamedTuple):
+    """What a fit brings back from the device."""
+
+    minimum: Minimum
+    laplace: Laplace
+    natural: Vector
+    slope: Vector
+    index: tuple[Int[Array, "dataset"], ...]
+
+
+def _finish(problem: Problem, minimum: Minimum) -> _End:
+    """Covariance and values at a minimum."""
+    layout, z = problem.layout, minimum.z
+    error = laplace(problem, z, minimum.gradient)
+    # Rounding must not carry a value on a bound beyond it.
+    natural = jnp.clip(layout.natural(z), layout.natural(layout.lower), layout.natural(layout.upper))
+    return _End(minimum, error, natural, layout.slope(z), tuple(g.index for g in problem.groups))
+
+
+_end = jax.jit(_finish)
+
+
 @jax.jit
-def _fisher(problem: Problem, tolerance: Scalar, max_steps: Scalar) -> tuple[Minimum, Laplace]:
-    minimum = minimise(problem, problem.start, tolerance=tolerance, max_steps=max_steps)
-    return minimum, laplace(problem, minimum.z, minimum.gradient)
+def _fisher(problem: Problem, tolerance: Scalar, max_steps: Scalar) -> _End:
+    return _finish(problem, minimise(problem, problem.start, tolerance=tolerance, max_steps=max_steps))
 
 
-_laplace = jax.jit(laplace)
+_PLATEAU_DECREASE = 0.01
+"""A first-order method has found the minimum if the Hessian predicts a further decrease below this."""
 
 
-@jax.jit
-def _per_dataset(problem: Problem, z: Array) -> Array:
-    return stat_per_dataset(problem, problem.layout.values(z))
-
-
-def _result(
-    datasets: Datasets,
-    models: Models,
-    problem: Problem,
-    minimum: Minimum,
-    error: Laplace | None,
-    watch: Stopwatch,
-) -> Fit:
-    paths = models.free_paths
+def _result(datasets: Datasets, models: Models, end: _End, covariance: bool, trained: bool) -> Fit:
+    """The result on the host; `trained` tells that network weights moved, for which there is no Hessian."""
+    minimum, paths = end.minimum, models.free_paths
+    error, slope = jax.tree.map(np.asarray, (end.laplace, end.slope))
     status = Status(int(minimum.status))
-    message = status.message
-    found, hessian = None, None
-    if error is not None:
-        slope = np.asarray(problem.layout.slope(minimum.z))
-        hessian = np.asarray(error.hessian) / np.outer(slope, slope)
-        matrix = np.asarray(error.covariance) * np.outer(slope, slope)
-        found = Covariance(tuple(paths), matrix) if np.all(np.isfinite(matrix)) else None
-        message += _remarks(error, np.asarray(problem.layout.log), paths)
-    values = dict(zip(paths, np.asarray(problem.layout.natural(minimum.z)), strict=True))
+    matrix = error.covariance * np.outer(slope, slope)
+    usable = bool(paths) and bool(np.all(np.isfinite(matrix)))
+    if status is Status.PLATEAU and usable and not trained:
+        decrease = 0.25 * minimum.gradient @ error.covariance @ minimum.gradient
+        status = Status.CONVERGED if decrease < _PLATEAU_DECREASE else status
+    found = Covariance(tuple(paths), matrix) if usable and covariance else None
+    ended = status is Status.CONVERGED or (status is Status.PLATEAU and trained)
+    values = dict(zip(paths, end.natural, strict=True))
     return Fit(
         models=models.fitted(values, found),
         stat=float(minimum.stat),
-        stat_per_dataset={d.name: float(x) for d, x in zip(datasets, _per_dataset(problem, minimum.z), strict=True)},
-        success=status is Status.CONVERGED and (error is None or found is not None),
+        stat_per_dataset=_by_name(datasets, end),
+        success=ended and (found is not None or not covariance or not paths),
         status=status,
-        message=message,
+        message=status.message + (_remarks(error, models) if covariance and paths else ""),
         steps=int(minimum.steps),
         n_bins=int(sum(np.sum(np.asarray(d.mask)) for d in datasets)),
-        hessian=hessian,
-        timings={"compile": watch.compile, "run": watch.run, "total": watch.total},
+        hessian=error.hessian / np.outer(slope, slope) if paths else None,
+        nodes=0,
+        timings={},
     )
+
+
+def _by_name(datasets: Datasets, end: _End) -> dict[str, float]:
+    """Statistic of each dataset, in the order of the collection."""
+    index, each = np.concatenate(end.index), np.concatenate([np.asarray(x) for x in end.minimum.per_dataset])
+    return {datasets.names[i]: float(each[k]) for k, i in sorted(enumerate(index), key=lambda pair: pair[1])}
 
 
 _UNCONSTRAINED = 5.0
 """A parameter fitted in its logarithm is not constrained if its relative error is larger than this."""
 
 
-def _remarks(error: Laplace, log: np.ndarray, paths: list[str]) -> str:
+def _remarks(error: Laplace, models: Models) -> str:
     """What to say of parameters on a bound, and of those that the data do not constrain."""
-    fixed, covariance = np.asarray(error.fixed), np.asarray(error.covariance)
-    if not np.all(np.isfinite(covariance)):
-        names = degenerate(np.asarray(error.hessian), fixed, paths)
+    paths = models.free_paths
+    if not np.all(np.isfinite(error.covariance)):
+        names = degenerate(np.asarray(error.hessian), np.asarray(error.fixed), paths)
         return (
             " No covariance: the Hessian is not positive definite there. The data do not constrain "
             f"{', '.join(names)}: freeze or bound them, or give them priors."
         )
     remarks = ""
-    on_bound = [path for path, is_fixed in zip(paths, fixed, strict=True) if is_fixed]
+    on_bound = [path for path, fixed in zip(paths, error.fixed, strict=True) if fixed]
     if on_bound:
         remarks += f" On a bound, without an error: {', '.join(on_bound)}."
-    vague = log & (np.diag(covariance) > _UNCONSTRAINED**2)
+    log = np.array([models.rows[path].scale == "log" for path in paths])
+    vague = log & (np.diag(error.covariance) > _UNCONSTRAINED**2)
     if vague.any():
         names = ", ".join(path for path, is_vague in zip(paths, vague, strict=True) if is_vague)
         remarks += f" The data do not constrain {names}: freeze or bound them, or give them priors."

@@ -43,6 +43,7 @@ class Status(enum.IntEnum):
     MAX_STEPS = 1
     STALLED = 2
     NOT_FINITE = 3
+    PLATEAU = 4
 
     @property
     def message(self) -> str:
@@ -60,6 +61,10 @@ _MESSAGES = {
         "Stopped because no step lowers the statistic although the gradient is not zero: check that the model is "
         "smooth in its parameters, set bounds, or start elsewhere."
     ),
+    Status.PLATEAU: (
+        "Stopped because the statistic has ceased to fall, which is no proof of a minimum: compare with another start, "
+        "another learning rate, or method='fisher'."
+    ),
     Status.NOT_FINITE: (
         "The statistic is not finite at the start: look at the start values, at priors that exclude them, "
         "and at the responses of the datasets."
@@ -71,6 +76,8 @@ class Expansion(NamedTuple):
     """The statistic at a point, its gradient, and an approximation of its Hessian."""
 
     stat: Scalar
+    per_dataset: tuple[Float[Array, "dataset"], ...]
+    """Per group: the part of each dataset in the statistic."""
     gradient: Vector
     hessian: Matrix
     shares: tuple[Float[Array, "free dataset energy"], ...]
@@ -82,6 +89,7 @@ class Minimum(NamedTuple):
 
     z: Vector
     stat: Scalar
+    per_dataset: tuple[Float[Array, "dataset"], ...]
     gradient: Vector
     decrease: Scalar
     """Predicted further decrease of the statistic."""
@@ -100,15 +108,16 @@ def expand(problem: Problem, z: Vector) -> Expansion:
     basis = jnp.eye(z.size, dtype=z.dtype)
     jacobian, (signal, values) = _jacfwd(predict, z, basis)
     total, gradient, fisher = _prior_terms(problem, z, values)
-    shares = []
+    shares, per_dataset = [], []
     for group, s, j in zip(problem.groups, signal, jacobian, strict=True):
         slope, _, information = group_derivatives(group, s)
-        total += jnp.sum(group_stat(group, s))
+        per_dataset.append(jnp.sum(group_stat(group, s), axis=1))
+        total += jnp.sum(per_dataset[-1])
         gradient += jnp.einsum("zde,de->z", j, slope)
         fisher += jnp.einsum("yde,zde,de->yz", j, j, information)
         # The information is 2 / variance, and the variance is the expected counts (on, and scaled off).
         shares.append(j * (information / (2.0 + information))[None])
-    return Expansion(total, gradient, fisher, tuple(shares))
+    return Expansion(total, tuple(per_dataset), gradient, fisher, tuple(shares))
 
 
 def _jacfwd(function, z, basis):
@@ -159,25 +168,24 @@ _RUNNING = -1
 def minimise(
     problem: Problem,
     start: Vector,
-    held: Bool[Array, "free"] | None = None,
     *,
     tolerance: float | Scalar = TOLERANCE,
     max_steps: int | Scalar = MAX_STEPS,
 ) -> Minimum:
-    """Minimise the statistic from `start`; parameters in `held` stay where they start.
+    """Minimise the statistic from `start`; parameters that the layout holds stay where they start.
 
     Ends when the quadratic model predicts a further decrease of the statistic below `tolerance`, which places each
     parameter within `sqrt(tolerance)` standard errors of the minimum.
     """
     layout = problem.layout
-    held = layout.held if held is None else held | layout.held
-    start = jnp.where(held, start, jnp.clip(start, layout.lower, layout.upper))
+    start = jnp.where(layout.held, start, jnp.clip(start, layout.lower, layout.upper))
     n = start.size
     begin = _State(
         start,
         # The first step evaluates the start itself: so the loop's body holds the only copy of the model to compile.
         Expansion(
             jnp.asarray(jnp.inf, start.dtype),
+            tuple(jnp.zeros(len(g.index), start.dtype) for g in problem.groups),
             jnp.zeros_like(start),
             jnp.eye(n, dtype=start.dtype),
             tuple(jnp.zeros((n, *g.counts.shape), start.dtype) for g in problem.groups),
@@ -190,17 +198,16 @@ def minimise(
     )
 
     def step(state: _State) -> _State:
-        return _step(problem, held, tolerance, max_steps, state)
+        return _step(problem, tolerance, max_steps, state)
 
     end = lax.while_loop(lambda state: state.status == _RUNNING, step, begin)
-    return Minimum(end.z, end.at.stat, end.at.gradient, end.decrease, end.steps, end.status)
+    return Minimum(end.z, end.at.stat, end.at.per_dataset, end.at.gradient, end.decrease, end.steps, end.status)
 
 
-def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) -> _State:
+def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
     layout = problem.layout
     z, at = state.z, state.at
-    pressed = ((z <= layout.lower) & (at.gradient > 0)) | ((z >= layout.upper) & (at.gradient < 0))
-    fixed = held | pressed
+    fixed = layout.held | pressed(problem, z, at.gradient)
     newton = solve(at, fixed, state.size, _RIDGE)
     decrease = -0.5 * at.gradient @ newton
     first = state.steps == 0
@@ -212,7 +219,7 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     fall = -jnp.min(jnp.stack([jnp.min(jnp.einsum("zde,z->de", x, step)) for x in at.shares]))
     step *= _LARGEST_FALL / jnp.maximum(fall, _LARGEST_FALL)
     trial = jnp.clip(z + step, layout.lower, layout.upper)
-    trial = jnp.where(done | held, z, trial)
+    trial = jnp.where(done | layout.held, z, trial)
     moved = trial - z
     new = expand(problem, trial)
     finite = jnp.isfinite(new.stat) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.hessian))
@@ -223,7 +230,7 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     eased = jnp.maximum(0.1, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
     damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * 10.0, 1e-3))
     # At the limit of the arithmetic no step can be seen to improve: that is convergence, not a failure.
-    limit = decrease < 1e-9 * (1.0 + jnp.abs(at.stat))
+    limit = decrease < max(1e-9, 8 * float(jnp.finfo(z.dtype).eps)) * (1.0 + jnp.abs(at.stat))
     stuck = ~better & (damping > _MAX_DAMPING)
     status = jnp.where(done | (stuck & limit), Status.CONVERGED, jnp.where(stuck, Status.STALLED, _RUNNING))
     steps = state.steps + jnp.where(done, 0, 1)
@@ -232,6 +239,12 @@ def _step(problem: Problem, held: Array, tolerance, max_steps, state: _State) ->
     z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (z, at))
     size = jnp.where(better, jnp.maximum(jnp.diag(at.hessian), 0.1 * state.size), state.size)
     return _State(z, at, size, damping, decrease, steps, status.astype(jnp.int32))
+
+
+def pressed(problem: Problem, z: Vector, gradient: Vector) -> Bool[Array, "free"]:
+    """True for parameters on a bound that the statistic would have them cross."""
+    layout = problem.layout
+    return ((z <= layout.lower) & (gradient > 0)) | ((z >= layout.upper) & (gradient < 0))
 
 
 def solve(at: Expansion, fixed: Bool[Array, "free"], size: Vector, damping: float | Scalar) -> Vector:

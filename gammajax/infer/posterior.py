@@ -11,10 +11,13 @@ from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
 from gammajax.errors import ConfigError
 from gammajax.io.hdf5 import read_hdf5, write_hdf5
+from gammajax.io.json import write_json
 from gammajax.models.collection import Models
 from gammajax.tables import as_text, make_table
 
 R_HAT_LIMIT = 1.01
+LEAST_ESS = 100
+_TRUSTED = "The chains agree (R-hat < 1.01, no divergences)."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Posterior:
     samples: np.ndarray
     stats: Mapping[str, np.ndarray]
     timings: Mapping[str, float]
+    remark: str = ""
+    """What was wrong before sampling began, for example with the fit."""
 
     def __getitem__(self, path: str) -> np.ndarray:
         """Draws of one parameter, shape (chain, draw)."""
@@ -68,17 +73,28 @@ class Posterior:
         return int(np.sum(self.stats["diverging"]))
 
     @property
+    def trusted(self) -> bool:
+        """True if the fit behind it succeeded, the chains agree, no draw diverged and there are draws enough."""
+        return self.message == _TRUSTED
+
+    @property
     def message(self) -> str:
         """One sentence on whether the chains can be trusted, and what to do if not."""
-        worst = int(np.argmax(self.r_hat))
+        r_hat, ess = self.r_hat, self.ess
+        # A chain that never moves has no R-hat: NaN is as bad as a large one.
+        worst, fewest = int(np.argmax(np.where(np.isnan(r_hat), np.inf, r_hat))), int(np.argmin(ess))
+        if self.remark:
+            return self.remark
         if self.divergences:
             return (
                 f"{self.divergences} divergent draws: raise target_accept, or look for parameters that the data do "
                 "not constrain and give them priors."
             )
-        if self.r_hat[worst] > R_HAT_LIMIT:
-            return f"R-hat of {self.paths[worst]} is {self.r_hat[worst]:.3f}: take more draws or a longer warmup."
-        return "The chains agree (R-hat < 1.01, no divergences)."
+        if not r_hat[worst] <= R_HAT_LIMIT:
+            return f"R-hat of {self.paths[worst]} is {r_hat[worst]:.3f}: take more draws or a longer warmup."
+        if not ess[fewest] >= LEAST_ESS:
+            return f"{self.paths[fewest]} has only {ess[fewest]:.0f} independent draws: take more draws."
+        return _TRUSTED
 
     @property
     def table(self) -> Table:
@@ -124,10 +140,13 @@ class Posterior:
         return arviz.from_dict(posterior={p: self[p] for p in self.paths}, sample_stats=stats)
 
     def write(self, path: str | Path) -> Path:
-        """Write draws, names, units and the sampler's numbers as HDF5."""
+        """Write draws, names, units and the sampler's numbers as HDF5; to a path that ends in .json, the summary."""
+        if Path(path).suffix == ".json":
+            return write_json(self.to_dict(), path)
         units = [self.models.rows[p].unit for p in self.paths]
         arrays = {"samples": self.samples, **{f"stats/{k}": v for k, v in self.stats.items()}}
-        header = {"kind": "posterior", "paths": list(self.paths), "units": units, **dict(self.timings)}
+        header = {"kind": "posterior", "remark": self.remark, "paths": list(self.paths), "units": units}
+        header |= dict(self.timings)
         return write_hdf5(path, arrays, header)
 
     @classmethod
@@ -139,4 +158,4 @@ class Posterior:
             models.match(p)
         stats = {k.removeprefix("stats/"): v for k, v in arrays.items() if k.startswith("stats/")}
         timings = {k: float(header[k]) for k in ("compile", "run", "total")}
-        return cls(models, paths, arrays["samples"], stats, timings)
+        return cls(models, paths, arrays["samples"], stats, timings, str(header["remark"]))

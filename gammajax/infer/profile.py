@@ -5,18 +5,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float, Vector
+from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.spectrum import Spectrum
-from gammajax.errors import NothingToFit, OutOfBounds
+from gammajax.errors import NothingToFit, OutOfBounds, UnknownDataset
 from gammajax.infer.fit import Fit, make_problem
+from gammajax.infer.fit import fit as make_fit
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem
+from gammajax.models.collection import Models
 from gammajax.tables import as_text, make_table
 from gammajax.units import to_value
 
@@ -68,21 +72,25 @@ class Profile:
 
 def profile(
     datasets: Spectrum | Iterable[Spectrum],
-    fit: Fit,
+    fit: Fit | Models,
     path: str,
     *,
     points: int = 41,
     sigma: float = 3.0,
     values: Any = None,
     tolerance: float = PROFILE_TOLERANCE,
-    nodes: int = 4,
 ) -> Profile:
     """Profile of the statistic along the parameter `path`, all points as lanes of one compiled program.
 
     `points` values reach `sigma` standard errors to each side of the best fit, or `values` are given (with unit).
     Values outside the parameter's bounds are left out, or an error where they were asked for by `values`.
-    Raises `NothingToFit` if the parameter is not free or has no error.
+    Given `Models` instead of a `Fit`, a fit is made first. Raises `NothingToFit` if the parameter is not free, or has
+    no error to choose values by; `UnknownDataset` if the fit was made to other datasets.
     """
+    datasets = as_datasets(datasets)
+    fit = fit if isinstance(fit, Fit) else make_fit(datasets, fit)
+    if datasets.names != list(fit.stat_per_dataset):
+        raise UnknownDataset(f"the fit was made to {', '.join(fit.stat_per_dataset)}, not {', '.join(datasets.names)}")
     models = fit.models
     path = models.find(path)
     row = models.rows[path]
@@ -92,13 +100,10 @@ def profile(
     low, high = row.range
     if not np.all((grid >= low) & (grid <= high)):
         raise OutOfBounds(f"{path}: profile values must lie inside [{low:g}, {high:g}] {row.unit}")
-    problem = make_problem(datasets, models, nodes=nodes)
-    index = models.free_paths.index(path)
-    covariance = np.asarray(fit.covariance.matrix)
-    # A parameter on a bound has no variance, and the others stay where they are.
-    direction = covariance[index] / (covariance[index, index] or 1.0)
-    held = jnp.arange(len(models.free_paths)) == index
-    end = _lanes(problem, jnp.asarray(direction), held, jnp.asarray(grid - row.value), tolerance, MAX_STEPS)
+    problem = make_problem(datasets, models, nodes=fit.nodes)
+    held = np.arange(len(models.free_paths)) == models.free_paths.index(path)
+    arguments = jax.device_put((_direction(models, held), held, grid - row.value))
+    end = _lanes(problem, *arguments, tolerance, MAX_STEPS)
     return Profile(
         path=path,
         unit=row.unit,
@@ -111,13 +116,23 @@ def profile(
     )
 
 
+def _direction(models: Models, held: np.ndarray) -> np.ndarray:
+    """How the other parameters are expected to follow the held one, by the covariance; not at all without one."""
+    if models.covariance is None:
+        return held.astype(float)
+    row = models.covariance.matrix[held][0]
+    # A parameter on a bound has no variance, and the others stay where they are.
+    return row / (row[held][0] or 1.0)
+
+
 def _grid(fit: Fit, path: str, points: int, sigma: float) -> np.ndarray:
     row = fit.models.rows[path]
     if not row.error > 0:
         raise NothingToFit(f"{path} has no standard error to set the range of the profile: give values=")
     grid = row.value + np.linspace(-sigma, sigma, points) * row.error
     low, high = row.range
-    return grid[(grid >= low) & (grid <= high)]
+    positive = grid > 0 if row.scale == "log" else True
+    return grid[(grid >= low) & (grid <= high) & positive]
 
 
 @jax.jit
@@ -132,12 +147,14 @@ def _lanes(
     """Minimise at each shift of the held parameter; the others start where the covariance expects them."""
     layout = problem.layout
     natural = layout.natural(problem.start)
+    pinned_problem = problem.with_layout(eqx.tree_at(lambda x: x.held, layout, held))
 
     def one(shift: Array) -> Minimum:
         expected = layout.to_z(natural + shift * direction)
         pinned = layout.to_z(natural + shift)
         # A logarithmic parameter that the covariance sends below zero starts from its best value instead.
         others = jnp.where(jnp.isfinite(expected), expected, problem.start)
-        return minimise(problem, jnp.where(held, pinned, others), held, tolerance=tolerance, max_steps=max_steps)
+        start = jnp.where(held, pinned, others)
+        return minimise(pinned_problem, start, tolerance=tolerance, max_steps=max_steps)
 
     return jax.vmap(one)(shift)

@@ -2,6 +2,9 @@
 
 import dataclasses
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,16 +13,18 @@ from astropy.table import Table
 from gammajax._typing import Array, Scalar
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, NothingToFit
-from gammajax.infer.fit import make_problem
+from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.infer.stopwatch import Stopwatch
-from gammajax.likelihood.problem import Bins, Problem
+from gammajax.io.hdf5 import write_hdf5
+from gammajax.likelihood.problem import Bins, Problem, as_models
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
+from gammajax.numeric.keys import as_key
 from gammajax.tables import as_text, make_table
 
 TOY_TOLERANCE = 1e-4
-_CHUNK = 500
+_LANES = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Toys:
         """Truth, mean and width of the fitted values of each parameter, over the toys that converged."""
         good = self.values[self.converged]
         truth = [self.truth.value(path) for path in self.paths]
-        columns = {"truth": truth, "mean": good.mean(axis=0), "std": good.std(axis=0, ddof=1)}
+        columns = {"truth": truth, "mean": good.mean(axis=0), "std": good.std(axis=0)}
         return make_table({"path": self.paths, **columns}, columns)
 
     def __repr__(self) -> str:
@@ -48,50 +53,58 @@ class Toys:
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
 
+    def write(self, path: str | Path) -> Path:
+        """Write the fitted values, statistics and names as HDF5."""
+        arrays = {"values": self.values, "stat": self.stat, "converged": self.converged}
+        truth = [self.truth.value(path) for path in self.paths]
+        return write_hdf5(path, arrays, {"kind": "toys", "paths": list(self.paths), "truth": truth, **self.timings})
+
 
 def refit_toys(
     datasets: Spectrum | Iterable[Spectrum],
-    models: Models,
+    models: Models | Fit,
     *,
-    key: Array,
+    key: Any,
     n: int = 500,
     tolerance: float = TOY_TOLERANCE,
     nodes: int = 4,
 ) -> Toys:
     """Draw `n` sets of Poisson counts from `models` and fit each, starting at the truth.
 
-    Fits run as lanes of one program, in chunks of 500. `tolerance` bounds the predicted further decrease of the
-    statistic; 1e-4 places each value within a hundredth of its standard error.
+    Fits run as lanes of one program, at most 512 at a time. `key` is a `jax.random.key` or an integer. `tolerance`
+    bounds the predicted further decrease of the statistic; 1e-4 places each value within a hundredth of its standard
+    error.
     """
+    models, key = as_models(models), as_key(key)
     if n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
     if not models.free_paths:
         raise NothingToFit("no parameter is free: free() at least one")
     problem = make_problem(datasets, models, nodes=nodes)
     with Stopwatch() as watch:
+        # Powers of two, so that other numbers of toys find their program compiled.
+        lanes = min(_LANES, 1 << (n - 1).bit_length())
         ends = []
-        for i in range(-(-n // _CHUNK)):
-            counts = _draw(problem, jax.random.fold_in(key, i), min(n, _CHUNK))
-            ends.append(jax.tree.map(np.asarray, _fit_lanes(problem, counts, tolerance)))
-    end: Minimum = jax.tree.map(lambda *x: np.concatenate(x)[:n], *ends)
+        for chunk in range(-(-n // lanes)):
+            values, end = _draw_and_fit(problem, key, np.int32(chunk), tolerance, lanes)
+            ends.append(jax.tree.map(np.asarray, (values, end.stat, end.status)))
+    values, stat, status = (np.concatenate(x)[:n] for x in zip(*ends, strict=True))
     return Toys(
         truth=models,
         paths=tuple(models.free_paths),
-        values=np.asarray(jax.vmap(problem.layout.natural)(end.z)),
-        stat=np.asarray(end.stat),
-        converged=np.asarray(end.status) == Status.CONVERGED,
+        values=values,
+        stat=stat,
+        converged=status == Status.CONVERGED,
         timings={"compile": watch.compile, "run": watch.run, "total": watch.total},
     )
 
 
-_draw = jax.jit(draw, static_argnums=2)
-
-
-@jax.jit
-def _fit_lanes(problem: Problem, counts: tuple[tuple[Bins, ...], ...], tolerance: Scalar) -> Minimum:
-    """Fit each set of counts (leading axis) from the problem's start values."""
+@partial(jax.jit, static_argnames="lanes")
+def _draw_and_fit(problem: Problem, key: Array, chunk: Scalar, tolerance: Scalar, lanes: int) -> tuple[Array, Minimum]:
+    """Draw `lanes` sets of counts and fit each from the problem's start values; values in natural units."""
 
     def one(counts: tuple[tuple[Bins, ...], ...]) -> Minimum:
         return minimise(problem.with_counts(counts), problem.start, tolerance=tolerance, max_steps=MAX_STEPS)
 
-    return jax.vmap(one)(counts)
+    end = jax.vmap(one)(draw(problem, jax.random.fold_in(key, chunk), lanes))
+    return jax.vmap(problem.layout.natural)(end.z), end

@@ -27,10 +27,12 @@ from gammajax.errors import ConfigError, NothingToFit
 from gammajax.infer.box import from_box, log_slope, to_box
 from gammajax.infer.covariance import LEAST_PIVOT, degenerate
 from gammajax.infer.fit import Fit, fit, make_problem
+from gammajax.infer.minimise import Status
 from gammajax.infer.posterior import Posterior
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.likelihood.problem import Problem, nll
 from gammajax.models.collection import Models
+from gammajax.numeric.keys import as_key
 
 _CHUNK = 100
 
@@ -116,18 +118,17 @@ def sample(
     datasets: Spectrum | Iterable[Spectrum],
     models: Models | Fit,
     *,
-    key: Array,
+    key: Any,
     draws: int = 1000,
     chains: int = 4,
     warmup: int = 300,
     target_accept: float = 0.8,
     progress: bool = False,
-    nodes: int = 4,
 ) -> Posterior:
     """Sample the posterior of all free parameters with NUTS, vectorised over chains.
 
     `models` may be a `Fit`, whose Hessian then preconditions; otherwise a fit is made first. `key` is a
-    `jax.random.key`. Network weights stay fixed.
+    `jax.random.key` or an integer. Network weights stay fixed.
     Raises `NothingToFit` if neither data nor priors nor bounds constrain some parameters, naming them.
 
     >>> posterior = sample(datasets, models, key=jax.random.key(1))                     # doctest: +SKIP
@@ -136,10 +137,10 @@ def sample(
     if min(chains, warmup) < 1 or draws < 4:
         raise ConfigError(f"at least 4 draws, 1 chain and 1 warm-up step are needed, got {draws}, {chains}, {warmup}")
     datasets = as_datasets(datasets)
-    start = models if isinstance(models, Fit) else fit(datasets, models, nodes=nodes)
+    start = models if isinstance(models, Fit) else fit(datasets, models)
     with Stopwatch() as watch:
-        target = _target(datasets, start, nodes)
-        kept = _run(target, key, draws, chains, warmup, target_accept, progress)
+        target = _target(datasets, start)
+        kept = _run(target, as_key(key), draws, chains, warmup, target_accept, progress)
     paths = start.models.free_paths
     return Posterior(
         models=start.models,
@@ -152,24 +153,28 @@ def sample(
             "diverging": kept.diverging.T,
         },
         timings={"compile": watch.compile, "run": watch.run, "total": watch.total},
+        remark=_remark(start),
     )
 
 
-_LEAST_PRECISION = 0.25
+_LEAST_PRECISION = 1.0
 """Precision of a bounded parameter in `y` without data: that of a density flat between its bounds, to order one."""
 
 
-def _target(datasets: Datasets, start: Fit, nodes: int) -> Target:
+def _remark(start: Fit) -> str:
+    """What is wrong with the fit that sampling starts from; a missing covariance alone is not."""
+    return "" if start.status is Status.CONVERGED else f"The fit that it started from failed: {start.message}"
+
+
+def _target(datasets: Datasets, start: Fit) -> Target:
     """The problem at the fit, and a Cholesky factor of the inverse Hessian in the unbounded coordinates."""
     models = start.models
-    problem = make_problem(datasets, models, nodes=nodes)
+    problem = make_problem(datasets, models, nodes=start.nodes)
     if not models.free_paths:
         raise NothingToFit("no parameter is free: there is nothing to sample")
     if start.hessian is None:
         raise NothingToFit(f"the fit has no Hessian to start from: {start.message}")
-    y = from_box(problem.start, problem.lower, problem.upper)
-    z = to_box(y, problem.lower, problem.upper)
-    slope = np.asarray(problem.layout.slope(z)) * np.exp(np.asarray(log_slope(y, problem.lower, problem.upper)))
+    y, slope = jax.tree.map(np.asarray, _coordinates(problem, start.hessian))
     bounded = np.isfinite(problem.lower) | np.isfinite(problem.upper)
     precision = 0.5 * start.hessian * np.outer(slope, slope) + np.diag(np.where(bounded, _LEAST_PRECISION, 0.0))
     diagonal = np.diag(precision)
@@ -177,12 +182,20 @@ def _target(datasets: Datasets, start: Fit, nodes: int) -> Target:
     scaled = precision / np.outer(size, size)
     if not np.all(np.isfinite(scaled)) or np.linalg.eigvalsh(scaled)[0] < LEAST_PIVOT**2:
         names = degenerate(precision, np.zeros(len(size), dtype=bool), models.free_paths)
-        raise NothingToFit(
-            f"neither data nor priors nor bounds constrain {', '.join(names)}: "
-            "freeze or bound them, or give them priors"
-        )
+        reason = f"neither data nor priors nor bounds constrain {', '.join(names)}"
+        raise NothingToFit(f"{_remark(start)} {reason}: freeze or bound them, or give them priors".strip())
     factor = np.linalg.inv(np.linalg.cholesky(scaled)).T / size[:, None]
-    return Target(problem, y, jnp.asarray(factor))
+    return Target(problem, *jax.device_put((y, factor)))
+
+
+@jax.jit
+def _coordinates(problem: Problem, hessian: Float[Array, "free free"]) -> tuple[Vector, Vector]:
+    """The start in `y`, a standard deviation away from any bound, and the slope of the natural parameters there."""
+    lower, upper = problem.lower, problem.upper
+    curvature = 0.5 * jnp.diag(hessian) * jnp.square(problem.layout.slope(problem.start))
+    width = jnp.where(curvature > 0, 1.0 / jnp.sqrt(jnp.where(curvature > 0, curvature, 1.0)), 1.0)
+    y = from_box(problem.start, lower, upper, width)
+    return y, problem.layout.slope(to_box(y, lower, upper)) * jnp.exp(log_slope(y, lower, upper))
 
 
 def _run(target: Target, key: Array, draws: int, chains: int, warmup: int, target_accept: float, progress: bool) -> Any:

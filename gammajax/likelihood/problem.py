@@ -5,7 +5,7 @@ Everything that optimisers, samplers and profiles need is `nll(problem, z)`.
 
 import copy
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from gammajax._typing import Array, Bool, Float, Scalar, Vector
 from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import CashGroup, Group, group
 from gammajax.datasets.spectrum import Spectrum
-from gammajax.errors import UnknownDataset, nearest
+from gammajax.errors import ModelError, UnknownDataset, nearest
 from gammajax.likelihood import stats
 from gammajax.models.collection import Models
 from gammajax.models.sky import SkyModel
@@ -42,7 +42,7 @@ class Problem(eqx.Module):
 
     def __init__(self, datasets: Spectrum | Iterable[Spectrum], models: Models, *, nodes: int = 4):
         """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""
-        datasets = as_datasets(datasets)
+        datasets, models = as_datasets(datasets), as_models(models)
         names = datasets.names
         seen = np.array([_seen(name, wanted, names) for name, wanted in models.datasets_names.items()])
         self.groups = group(datasets, nodes)
@@ -90,6 +90,14 @@ class Problem(eqx.Module):
         for name, value in fields.items():
             object.__setattr__(new, name, value)
         return new
+
+
+def as_models(models: Any) -> Models:
+    """`Models`, or those of a result that carries them, such as a `Fit`. Raises `ModelError` for anything else."""
+    inner = getattr(models, "models", models)
+    if not isinstance(inner, Models):
+        raise ModelError(f"models must be Models(name=SkyModel(...)) or a fit, got {type(models).__name__}")
+    return inner
 
 
 def _seen(model: str, wanted: tuple[str, ...] | None, datasets: list[str]) -> list[bool]:

@@ -50,7 +50,8 @@ def cash_slope(n: Bins, mu: Bins) -> Bins:
 
 def cash_curvature(n: Bins, mu: Bins) -> Bins:
     """Second derivative of `cash` in mu, `2 n / mu^2`; zero on the straight line below the floor."""
-    return jnp.where(mu >= FLOOR, 2.0 * n / jnp.square(floored(mu)), 0.0)
+    # Divided twice, because the square of the floor is zero in single precision.
+    return jnp.where(mu >= FLOOR, 2.0 * n / floored(mu) / floored(mu), 0.0)
 
 
 def cash_information(mu: Bins) -> Bins:

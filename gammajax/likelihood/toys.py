@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gammajax._typing import Array
 from gammajax.datasets.collection import Datasets, as_datasets
@@ -14,6 +15,7 @@ from gammajax.datasets.spectrum import Spectrum, SpectrumDataset
 from gammajax.likelihood.problem import Bins, Problem, signals
 from gammajax.likelihood.stats import floored, wstat_profile
 from gammajax.models.collection import Models
+from gammajax.numeric.keys import as_key
 
 
 def expected(group: Group, signal: Bins) -> tuple[Bins, ...]:
@@ -27,15 +29,25 @@ def expected(group: Group, signal: Bins) -> tuple[Bins, ...]:
     return jnp.where(group.alpha > 0, mu_on, floored(signal)), jnp.where(group.alpha > 0, mu_off, 0.0)
 
 
+def expected_counts(problem: Problem) -> tuple[tuple[Bins, ...], ...]:
+    """`expected` of every group at the start values of a problem."""
+    values = problem.layout.values(problem.start)
+    return tuple(expected(g, s) for g, s in zip(problem.groups, signals(problem, values), strict=True))
+
+
+_means = jax.jit(expected_counts)
+
+
 def draw(problem: Problem, key: Array, n: int) -> tuple[tuple[Bins, ...], ...]:
     """`n` sets of Poisson counts at the start values of a problem; arrays gain a leading axis of length `n`."""
-    values = problem.layout.values(problem.start)
-    means = tuple(expected(g, s) for g, s in zip(problem.groups, signals(problem, values), strict=True))
-    leaves, structure = jax.tree_util.tree_flatten(means)
+    leaves, structure = jax.tree_util.tree_flatten(expected_counts(problem))
     keys = jax.random.split(key, len(leaves))
     dtype = problem.start.dtype
     counts = [jax.random.poisson(k, mu, (n, *mu.shape)).astype(dtype) for k, mu in zip(keys, leaves, strict=True)]
     return jax.tree_util.tree_unflatten(structure, counts)
+
+
+_draw_one = jax.jit(lambda problem, key: draw(problem, key, 1))
 
 
 def asimov(datasets: Spectrum | Iterable[Spectrum], models: Models) -> Datasets:
@@ -45,25 +57,28 @@ def asimov(datasets: Spectrum | Iterable[Spectrum], models: Models) -> Datasets:
     """
     datasets = as_datasets(datasets)
     problem = Problem(datasets, models)
-    values = problem.layout.values(problem.start)
-    means = [expected(g, s) for g, s in zip(problem.groups, signals(problem, values), strict=True)]
-    return _with_counts(datasets, problem, means)
+    return _with_counts(datasets, problem, _means(problem))
 
 
 def fake(datasets: Spectrum | Iterable[Spectrum], models: Models, *, key: Array) -> Datasets:
-    """The datasets with their counts replaced by one Poisson draw from what `models` predict."""
+    """The datasets with their counts replaced by one Poisson draw from what `models` predict.
+
+    `key` is a `jax.random.key` or an integer.
+    """
     datasets = as_datasets(datasets)
     problem = Problem(datasets, models)
-    return _with_counts(datasets, problem, [tuple(x[0] for x in group) for group in draw(problem, key, 1)])
+    drawn = _draw_one(problem, as_key(key))
+    return _with_counts(datasets, problem, [tuple(x[0] for x in group) for group in drawn])
 
 
 def _with_counts(datasets: Datasets, problem: Problem, counts: Sequence[tuple[Any, ...]]) -> Datasets:
     new = list(datasets)
-    for group, arrays in zip(problem.groups, counts, strict=True):
+    # On the host: slicing on the device would compile a little program per shape.
+    for group, arrays in zip(problem.groups, jax.tree.map(np.asarray, tuple(counts)), strict=True):
         for row, position in enumerate(group.index.tolist()):
             dataset = datasets[position]
             n = dataset.counts.size
-            trimmed = tuple(x[row, :n] for x in arrays)
+            trimmed = jax.device_put(tuple(x[row, :n] for x in arrays))
             new[position] = eqx.tree_at(_counts_of, dataset, trimmed)
     return Datasets(new)
 

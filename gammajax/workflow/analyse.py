@@ -136,4 +136,4 @@ def run_sample(
 def write_posterior(posterior: Posterior, out: Path) -> None:
     """Write `posterior.h5` (draws) and `posterior.json` (summary)."""
     posterior.write(out / "posterior.h5")
-    write_json(posterior.to_dict(), out / "posterior.json")
+    posterior.write(out / "posterior.json")

@@ -1,5 +1,7 @@
 """NUTS: near-Gaussian, cut off by a bound, prior alone, diagnostics, files."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from scipy import stats
 
 import gammajax as gj
 from gammajax.errors import ConfigError, ModelError, NothingToFit
+from gammajax.infer.minimise import Status
 from gammajax.infer.posterior import Posterior
 
 OPTIONS = {"draws": 800, "chains": 4, "warmup": 200}
@@ -75,11 +78,11 @@ def test_a_parameter_without_data_follows_its_prior(asimov_spectra, source):
 
 
 def test_errors(asimov_spectra, source, posterior):
-    with pytest.raises(NothingToFit, match=r"no covariance.*crab\.spectral\.reference"):
+    with pytest.raises(NothingToFit, match=r"bounds constrain.*crab\.spectral\.reference"):
         gj.sample(asimov_spectra, source.free("*.reference"), key=jax.random.key(0))
     with pytest.raises(NothingToFit, match="no parameter is free"):
         gj.sample(asimov_spectra, source.freeze("*"), key=jax.random.key(0))
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="at least 4 draws"):
         gj.sample(asimov_spectra, source, key=jax.random.key(0), draws=0)
     with pytest.raises(ConfigError, match=r"crab\.spectral\.reference was not sampled"):
         posterior["*.reference"]
@@ -114,3 +117,42 @@ def test_arviz(posterior):
     summary = arviz.summary(data)
     np.testing.assert_allclose(summary["mean"]["crab.spectral.alpha"], posterior.mean[1], atol=1e-2)
     assert data.sample_stats["diverging"].shape == (4, 800)
+
+
+def test_chains_that_do_not_move_are_not_trusted(posterior):
+    still = np.broadcast_to(posterior.samples[:, :1], posterior.samples.shape)
+    bad = Posterior(posterior.models, posterior.paths, still, posterior.stats, posterior.timings)
+    assert not bad.trusted
+    assert "R-hat" in bad.message
+    few = Posterior(
+        posterior.models,
+        posterior.paths,
+        posterior.samples[:, :10],
+        {k: v[:, :10] for k, v in posterior.stats.items()},
+        posterior.timings,
+    )
+    assert not few.trusted
+    assert posterior.trusted
+
+
+def test_a_failed_fit_is_remembered(asimov_spectra, truth_fit):
+    stopped = dataclasses.replace(truth_fit, status=Status.MAX_STEPS, success=False, message="Stopped early.")
+    draws = gj.sample(asimov_spectra, stopped, key=jax.random.key(0), **OPTIONS)
+    assert not draws.trusted
+    assert draws.message == "The fit that it started from failed: Stopped early."
+
+
+def test_bounds_alone_make_a_density(asimov_spectra, source):
+    """A parameter that no bin sees, between two bounds and without a prior, is uniform there."""
+    idle = source.add(far=gj.SkyModel(gj.LogParabola(amplitude=1e-40, reference=1.0, alpha=2.5, beta=0.0)))
+    idle = idle.freeze("far.*", "crab.*.beta", "crab.*.alpha").free("far.*.alpha").bound("far.*.alpha", 1.0, 4.0)
+    draws = gj.sample(asimov_spectra, idle, key=jax.random.key(4), **OPTIONS)
+    x, n = draws["far.*.alpha"].ravel(), draws.ess[draws.paths.index("far.spectral.alpha")]
+    assert stats.kstest(x[:: int(np.ceil(x.size / n))], stats.uniform(1.0, 3.0).cdf).pvalue > 1e-3
+
+
+def test_the_summary_is_json(posterior, tmp_path):
+    import json
+
+    content = json.loads(posterior.write(tmp_path / "posterior.json").read_text())
+    assert [p["path"] for p in content["parameters"]] == list(posterior.paths)
