@@ -11,6 +11,7 @@ if "JAX_ENABLE_X64" not in os.environ:
     jax.config.update("jax_enable_x64", True)
 
 if TYPE_CHECKING:
+    from gammajax import plot as plot
     from gammajax._typing import Scalar as Scalar
     from gammajax.cache import enable_compilation_cache as enable_compilation_cache
     from gammajax.data.store import DataStore as DataStore
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
     from gammajax.errors import GammajaxError as GammajaxError
     from gammajax.geom.axes import energy_edges as energy_edges
+    from gammajax.infer.band import flux_band as flux_band
+    from gammajax.infer.band import posterior_band as posterior_band
     from gammajax.infer.fit import Fit as Fit
     from gammajax.infer.fit import fit as fit
     from gammajax.infer.posterior import Posterior as Posterior
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from gammajax.infer.profile import profile as profile
     from gammajax.infer.refit import refit_toys as refit_toys
     from gammajax.infer.sample import sample as sample
+    from gammajax.io.skymap import read_exclusion_mask as read_exclusion_mask
+    from gammajax.likelihood.expected import predict_counts as predict_counts
     from gammajax.likelihood.problem import Problem as Problem
     from gammajax.likelihood.problem import nll as nll
     from gammajax.likelihood.problem import stat as stat
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from gammajax.models.spectral import LogParabola as LogParabola
     from gammajax.models.spectral import PowerLaw as PowerLaw
     from gammajax.models.spectral import SpectralModel as SpectralModel
+    from gammajax.models.spectral import TemplateSpectralModel as TemplateSpectralModel
     from gammajax.params.field import param as param
     from gammajax.params.field import table as table
     from gammajax.params.field import weights as weights
@@ -46,8 +52,14 @@ if TYPE_CHECKING:
     from gammajax.params.priors import Normal as Normal
     from gammajax.params.priors import Uniform as Uniform
     from gammajax.reduce.pipeline import reduce_spectra as reduce_spectra
+    from gammajax.reduce.reflected import ReflectedRegions as ReflectedRegions
+    from gammajax.reduce.reflected import WobbleRegions as WobbleRegions
+    from gammajax.reduce.safe_mask import SafeMask as SafeMask
+    from gammajax.reduce.stack import stack_spectra as stack_spectra
+    from gammajax.simulate.archive import simulate_dl3 as simulate_dl3
 
 _HOME = {
+    "Scalar": "_typing",
     "enable_compilation_cache": "cache",
     "DataStore": "data.store",
     "Datasets": "datasets.collection",
@@ -55,6 +67,8 @@ _HOME = {
     "SpectrumDatasetOnOff": "datasets.spectrum",
     "GammajaxError": "errors",
     "energy_edges": "geom.axes",
+    "flux_band": "infer.band",
+    "posterior_band": "infer.band",
     "Fit": "infer.fit",
     "fit": "infer.fit",
     "Posterior": "infer.posterior",
@@ -62,6 +76,8 @@ _HOME = {
     "profile": "infer.profile",
     "refit_toys": "infer.refit",
     "sample": "infer.sample",
+    "read_exclusion_mask": "io.skymap",
+    "predict_counts": "likelihood.expected",
     "Problem": "likelihood.problem",
     "nll": "likelihood.problem",
     "stat": "likelihood.problem",
@@ -74,7 +90,7 @@ _HOME = {
     "LogParabola": "models.spectral",
     "PowerLaw": "models.spectral",
     "SpectralModel": "models.spectral",
-    "Scalar": "_typing",
+    "TemplateSpectralModel": "models.spectral",
     "param": "params.field",
     "table": "params.field",
     "weights": "params.field",
@@ -83,14 +99,21 @@ _HOME = {
     "Normal": "params.priors",
     "Uniform": "params.priors",
     "reduce_spectra": "reduce.pipeline",
+    "ReflectedRegions": "reduce.reflected",
+    "WobbleRegions": "reduce.reflected",
+    "SafeMask": "reduce.safe_mask",
+    "stack_spectra": "reduce.stack",
+    "simulate_dl3": "simulate.archive",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted([*_HOME, "plot"])  # noqa: PLE0605
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     # Names are found on first use: `import gammajax` stays fast, and numpyro loads only when something is sampled.
+    if name == "plot":
+        return importlib.import_module("gammajax.plot")
     if name not in _HOME:
         raise AttributeError(f"module 'gammajax' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"gammajax.{_HOME[name]}"), name)

@@ -14,6 +14,15 @@ jax.config.update("jax_captured_constants_warn_bytes", 1 << 20)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they need, so that `-m "data or gammapy"` finds them."""
+    for item in items:
+        if "gammajax_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("data")
+        if item.path.parent.name == "gammapy":
+            item.add_marker("gammapy")
+
+
 @pytest.fixture(scope="session")
 def gammajax_data() -> Path:
     """The folder of real data (layout of gammapy-data); the test is skipped where there is none."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from gammajax._typing import Array
 from gammajax.errors import ConfigError
@@ -10,7 +11,7 @@ from gammajax.errors import ConfigError
 
 def as_key(key: Any) -> Array:
     """A `jax.random.key` as it is, or one made from an integer. Raises `ConfigError` for anything else."""
-    if isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key):
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key
     if isinstance(key, int):
         return jax.random.key(key)
