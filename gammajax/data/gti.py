@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from astropy.time import Time
 
+from gammajax.errors import ConfigError
 from gammajax.io.dl3 import TimeReference
 
 
@@ -54,6 +55,12 @@ class GTI:
 
 
 def seconds_of(interval: Any, reference: TimeReference) -> tuple[float, float]:
-    """A pair of times (astropy or text in the scale of the reference) in seconds since the reference."""
-    low, high = (t if isinstance(t, Time) else Time(t, scale=reference.scale) for t in interval)
-    return float(reference.to_seconds(low)), float(reference.to_seconds(high))
+    """A pair of times (astropy or text in the scale of the reference) in seconds since the reference.
+
+    Raises `ConfigError` for what is no pair of times.
+    """
+    try:
+        low, high = (t if isinstance(t, Time) else Time(t, scale=reference.scale) for t in interval)
+        return float(reference.to_seconds(low)), float(reference.to_seconds(high))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{interval!r} is no pair of times such as ('2006-07-29', '2006-07-30'): {error}") from error

@@ -11,7 +11,7 @@ from astropy.time import Time
 
 from gammajax.data.events import Events
 from gammajax.data.gti import GTI
-from gammajax.errors import FileFormatError, GammajaxError
+from gammajax.errors import EmptyRun, FileFormatError, GammajaxError
 from gammajax.io.dl3 import HDULocation, RunInfo, event_table, find_events, find_gti, gti_table, run_info
 from gammajax.io.fits import open_fits
 from gammajax.io.irf import KINDS, response_from_hdus
@@ -101,7 +101,7 @@ class Observation:
     def livetime(self) -> float:
         """Dead-time corrected time [s]: DEADC * sum of the GTI (the LIVETIME keyword is not used)."""
         deadc = self.meta.deadc
-        if not 0 < deadc <= 1:
+        if not 0 <= deadc <= 1:
             raise FileFormatError(
                 f"run {self.obs_id} ({self._place('events').path}): DEADC must be in 0..1, got {deadc}"
             )
@@ -109,13 +109,18 @@ class Observation:
 
     @property
     def tstart(self) -> Time:
-        """Start of the first good time interval."""
-        return self.gti.reference.to_time(self.gti.start.min())
+        """Start of the first good time interval. Raises `EmptyRun` if there is none."""
+        return self.gti.reference.to_time(self._good(self.gti.start).min())
 
     @property
     def tstop(self) -> Time:
-        """End of the last good time interval."""
-        return self.gti.reference.to_time(self.gti.stop.max())
+        """End of the last good time interval. Raises `EmptyRun` if there is none."""
+        return self.gti.reference.to_time(self._good(self.gti.stop).max())
+
+    def _good(self, times: np.ndarray) -> np.ndarray:
+        if not len(times):
+            raise EmptyRun(f"run {self.obs_id} has no good time interval")
+        return times
 
     @cached_property
     def _responses(self) -> dict[str, Any]:

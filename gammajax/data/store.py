@@ -1,17 +1,17 @@
 """A folder or a list of DL3 files, and the runs in it."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import Table
+from astropy.table import Column, MaskedColumn, Table
 
 from gammajax.data.observation import USED, Observation
-from gammajax.errors import ConfigError, GammajaxError, MissingFile, NoSuchObservation, nearest
+from gammajax.errors import ConfigError, FileFormatError, GammajaxError, MissingFile, NoSuchObservation, nearest
 from gammajax.geom.regions import lonlat
 from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_responses, scan_run
 from gammajax.numeric.sphere import separation
@@ -51,14 +51,60 @@ class Observations(Sequence[Observation]):
         """The run numbers, int64."""
         return np.array([run.obs_id for run in self], dtype=np.int64)
 
+    def select_time(self, interval: Any) -> "Observations":
+        """The runs cut to `interval`, a pair of astropy times or text; see `Observation.select_time`.
+
+        Runs without good time in it drop out; those whose times cannot be read are named in `failures`.
+        """
+        kept, failures = [], dict(self.failures)
+        for run in self:
+            cut = run.select_time(interval)
+            try:
+                if len(cut.gti):
+                    kept.append(cut)
+            except (FileFormatError, MissingFile) as error:
+                failures[run.obs_id] = f"run {run.obs_id}: {error}"
+        return Observations(kept, failures)
+
     def info(self) -> Table:
-        """One row per run: id, telescope, target, pointing [deg], livetime [s], events. Reads the runs."""
-        rows = [
-            (run.obs_id, run.telescope, run.target, *run.pointing_radec, run.livetime, len(run.events)) for run in self
-        ]
-        names = ("obs_id", "telescope", "target", "ra_pnt", "dec_pnt", "livetime", "events")
-        units = (None, None, None, "deg", "deg", "s", None)
-        return Table(rows=rows or None, names=names, units=dict(zip(names, units, strict=True)))
+        """One row per run: id, telescope, target, pointing [deg], livetime [s], events. Reads the runs.
+
+        What a run cannot tell is masked, and the column `problem` says why ('' for all others).
+        """
+        rows = [_row(run) for run in self]
+        columns = {name: _column([row[name] for row in rows], blank) for name, (blank, *_) in _INFO.items()}
+        columns["problem"] = np.array([row["problem"] for row in rows], dtype=str)
+        return Table(columns, units={name: unit for name, (_, unit, _) in _INFO.items()})
+
+
+_INFO: dict[str, tuple[Any, str | None, Callable[[Observation], Any]]] = {
+    "obs_id": (0, None, lambda run: run.obs_id),
+    "telescope": ("", None, lambda run: run.telescope),
+    "target": ("", None, lambda run: run.target),
+    "ra_pnt": (0.0, "deg", lambda run: run.pointing_radec[0]),
+    "dec_pnt": (0.0, "deg", lambda run: run.pointing_radec[1]),
+    "livetime": (0.0, "s", lambda run: run.livetime),
+    "events": (0, None, lambda run: len(run.events)),
+}
+"""Columns of `Observations.info`: what stands under the mask, unit, where the number comes from."""
+
+
+def _row(run: Observation) -> dict[str, Any]:
+    """What a run tells about itself, None where it cannot; `problem` holds the reasons, each once."""
+    row, problems = {}, []
+    for name, (_, _, get) in _INFO.items():
+        try:
+            row[name] = get(run)
+        except GammajaxError as error:
+            row[name] = None
+            problems.append(str(error))
+    return {**row, "problem": "; ".join(dict.fromkeys(problems))}
+
+
+def _column(values: list[Any], blank: Any) -> Any:
+    absent = [value is None for value in values]
+    filled = np.array([blank if value is None else value for value in values], dtype=None if values else type(blank))
+    return MaskedColumn(filled, mask=absent) if any(absent) else Column(filled)
 
 
 class DataStore:
@@ -121,24 +167,33 @@ class DataStore:
         """The observation index as an astropy table."""
         return Table(self._columns)
 
-    def observation(self, obs_id: int) -> Observation:
-        """One run. Raises `NoSuchObservation` if it is not listed, `MissingFile` if a file is absent."""
-        places = self._listed(obs_id)
+    def observation(self, obs_id: int, required: Iterable[str] = ()) -> Observation:
+        """One run; `required` are types of HDU, such as "psf" or "bkg", that it must list.
+
+        Raises `NoSuchObservation` if it is not listed, `MissingFile` if a file or a required HDU is absent.
+        """
+        places, required = self._listed(obs_id), set(required)
+        lacking = sorted(required - set(places))
+        if lacking:
+            have = ", ".join(places) or "nothing"
+            raise MissingFile(f"run {obs_id} lacks the required {', '.join(lacking)}; {self.source} lists {have}")
         for place in places.values():
-            if place.type in USED and not place.path.is_file():
+            if place.type in {*USED, *required} and not place.path.is_file():
                 raise MissingFile(f"run {obs_id}: {place.path} ({place.kind}) is listed in {self.source} but absent")
         return Observation(int(obs_id), places)
 
-    def observations(self, ids: Iterable[int] | None = None, skip_missing: bool = True) -> Observations:
-        """Several runs, by default all that are listed.
+    def observations(
+        self, ids: Iterable[int] | None = None, skip_missing: bool = True, required: Iterable[str] = ()
+    ) -> Observations:
+        """Several runs, by default all that are listed; `required` as in `observation`.
 
-        Runs whose files are absent are left out, logged, and named in `.failures`; with skip_missing=False
-        they raise `MissingFile`. A run that is not listed at all always raises `NoSuchObservation`.
+        Runs whose files or required HDUs are absent are left out, logged, and named in `.failures`; with
+        skip_missing=False they raise `MissingFile`. A run that is not listed at all always raises `NoSuchObservation`.
         """
-        found, failures = [], {}
+        found, failures, required = [], {}, tuple(required)
         for obs_id in self.obs_ids if ids is None else np.atleast_1d(np.asarray(ids, dtype=np.int64)):
             try:
-                found.append(self.observation(int(obs_id)))
+                found.append(self.observation(int(obs_id), required))
             except MissingFile as error:
                 if not skip_missing:
                     raise
@@ -161,8 +216,9 @@ class DataStore:
         `ids`: only among these. `cone`: pointing within (position, radius); the position is a `SkyCoord`,
         text such as '83.63 22.01' [deg] or (ra, dec), the radius an angle. `target`: name in OBJECT or
         TARGET_NAME; case and blanks do not matter. `time`: good time overlaps (t0, t1), astropy times or
-        text; read from the runs themselves, since the times in index tables are inexact, so that absent runs
-        drop out. Raises `NoSuchObservation` for unlisted ids.
+        text; read from the runs themselves, since the times in index tables are inexact, so that absent and
+        unreadable runs drop out, with a line in the log. Raises `NoSuchObservation` for unlisted ids and
+        `ConfigError` for positions and times that are none.
         """
         chosen = self.obs_ids if ids is None else np.atleast_1d(np.asarray(ids, dtype=np.int64))
         for obs_id in chosen:
@@ -173,7 +229,10 @@ class DataStore:
             chosen = self._of_target(chosen, target)
         if time is not None:
             runs = self.observations(chosen)
-            chosen = np.array([run.obs_id for run in runs if len(run.gti.select_time(time))], dtype=np.int64)
+            found = runs.select_time(time)
+            for obs_id in found.failures.keys() - runs.failures.keys():
+                log.warning("run %d cannot be selected: %s", obs_id, found.failures[obs_id])
+            chosen = found.ids
         return chosen
 
     def _listed(self, obs_id: int) -> dict[str, HDULocation]:
@@ -186,49 +245,48 @@ class DataStore:
 
     def _in_cone(self, ids: np.ndarray, position: Any, radius: Any) -> np.ndarray:
         lon, lat = _position(position)
-        ra, dec = self._pointings
-        rows = np.array([self._rows[int(i)] for i in ids], dtype=int)
-        near = separation(ra[rows], dec[rows], lon, lat) <= to_value(radius, "deg", "radius")
-        return ids[near]
+        ra, dec = np.reshape([self._pointing(int(i)) for i in ids], (-1, 2)).T
+        return ids[separation(ra, dec, lon, lat) <= to_value(radius, "deg", "radius")]
 
     def _of_target(self, ids: np.ndarray, target: str) -> np.ndarray:
         wanted = _bare(target)
-        names = [self._columns[key] for key in ("OBJECT", "TARGET_NAME") if key in self._columns]
-        if not names:
-            names = [self._from_runs("target", "")]
-        keep = [any(_bare(column[self._rows[int(i)]]) == wanted for column in names) for i in ids]
-        return ids[np.array(keep, dtype=bool)]
+        return ids[np.array([wanted in map(_bare, self._targets(int(i))) for i in ids], dtype=bool)]
 
     @cached_property
     def _rows(self) -> dict[int, int]:
         return {int(obs_id): row for row, obs_id in enumerate(self.obs_ids)}
 
-    @cached_property
-    def _pointings(self) -> tuple[np.ndarray, np.ndarray]:
-        if "RA_PNT" in self._columns and "DEC_PNT" in self._columns:
-            return self._columns["RA_PNT"], self._columns["DEC_PNT"]
-        pairs = self._from_runs("pointing_radec", (np.nan, np.nan))
-        return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+    def _pointing(self, obs_id: int) -> tuple[float, float]:
+        row = self._rows.get(obs_id)
+        if row is None or not {"RA_PNT", "DEC_PNT"} <= set(self._columns):
+            return self._from_run(obs_id, "pointing_radec", (np.nan, np.nan))
+        return self._columns["RA_PNT"][row], self._columns["DEC_PNT"][row]
 
-    def _from_runs(self, attribute: str, absent: Any) -> list[Any]:
-        """What the index lacks, read from the runs; `absent` (and a line in the log) for unreadable runs."""
-        found = []
-        for obs_id in self.obs_ids:
-            try:
-                found.append(getattr(self.observation(int(obs_id)), attribute))
-            except GammajaxError as error:
-                log.warning("run %d cannot be selected: %s", obs_id, error)
-                found.append(absent)
-        return found
+    def _targets(self, obs_id: int) -> list[str]:
+        row, names = self._rows.get(obs_id), [key for key in ("OBJECT", "TARGET_NAME") if key in self._columns]
+        if row is None or not names:
+            return [self._from_run(obs_id, "target", "")]
+        return [str(self._columns[name][row]) for name in names]
+
+    def _from_run(self, obs_id: int, attribute: str, absent: Any) -> Any:
+        """What the index lacks, read from the run; `absent` (and a line in the log) for an unreadable one."""
+        try:
+            return getattr(self.observation(obs_id), attribute)
+        except GammajaxError as error:
+            log.warning("run %d cannot be selected: %s", obs_id, error)
+            return absent
 
 
 def _position(position: Any) -> tuple[float, float]:
     """(ra, dec) [deg, ICRS] of a `SkyCoord`, text or pair."""
-    if isinstance(position, str):
-        position = SkyCoord(position, unit="deg")
-    if isinstance(position, SkyCoord):
-        return lonlat(position)
-    lon, lat = position
+    try:
+        if isinstance(position, str):
+            position = SkyCoord(position, unit="deg")
+        if isinstance(position, SkyCoord):
+            return lonlat(position)
+        lon, lat = position
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{position!r} is no position such as '83.63 22.01' [deg] or (ra, dec): {error}") from error
     return float(to_value(lon, "deg", "ra")), float(to_value(lat, "deg", "dec"))
 
 

@@ -10,6 +10,9 @@ from gammajax.errors import DatasetError
 from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
 from gammajax.io.ogip import OgipSpectrum, read_ogip, write_ogip
 
+_NO_LIVETIME = 1.0
+"""EXPOSURE [s] of an OGIP file whose effective area is the exposure."""
+
 _KINDS = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff)}
 
 
@@ -18,12 +21,15 @@ def read_dataset(path: str | Path, *, name: str | None = None, kind: str | None 
 
     It is on-off if the file has off counts, else counts against a background. `kind` ("SpectrumDataset",
     "SpectrumDatasetOnOff") is what a YAML says it is: `DatasetError` if that is no spectrum or contradicts the file.
+    An EXPOSURE of exactly 1 s (Fermi-LAT: the area is the exposure) means that the livetime is unknown: NaN.
     """
     if kind is not None and kind not in _KINDS:
         raise DatasetError(f"{name}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
     dataset = _from_gadf(read_gadf(path), name) if is_gadf(path) else _from_ogip(read_ogip(path), name)
     if kind == "SpectrumDatasetOnOff" and type(dataset) is SpectrumDataset:
         raise DatasetError(f"{path} has no off counts (BACKFILE), but {dataset.name} is listed as {kind}")
+    if kind == "SpectrumDataset" and type(dataset) is not SpectrumDataset:
+        raise DatasetError(f"{path} has off counts: list {dataset.name} as SpectrumDatasetOnOff, not as {kind}")
     return dataset
 
 
@@ -50,7 +56,7 @@ def _from_ogip(found: OgipSpectrum, name: str | None) -> Spectrum:
         "exposure": found.area * found.exposure,
         "edisp": found.edisp,
         "mask_safe": found.quality == 0,
-        "livetime": found.exposure,
+        "livetime": np.nan if found.exposure == _NO_LIVETIME else found.exposure,
         "provenance": Provenance(found.telescope, (int(found.name),) if found.name.isdigit() else ()),
     }
     if found.counts_off is None or found.backscale_off is None:
@@ -84,7 +90,7 @@ def _from_gadf(found: GadfSpectrum, name: str | None) -> Spectrum:
 def _to_ogip(dataset: SpectrumDatasetOnOff) -> OgipSpectrum:
     livetime = float(dataset.livetime)
     # Without a known livetime the whole exposure goes into the effective area.
-    livetime = livetime if livetime > 0 else 1.0
+    livetime = livetime if livetime > 0 else _NO_LIVETIME
     ids = dataset.provenance.obs_ids
     return OgipSpectrum(
         name=str(ids[0]) if len(ids) == 1 else dataset.name,

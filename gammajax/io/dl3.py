@@ -134,8 +134,14 @@ def run_info(hdu: fits.BinTableHDU, path: Path) -> RunInfo:
                 "ra_pnt", "dec_pnt", "alt_pnt", "az_pnt", "ra_obj", "dec_obj", "tstart", "tstop"
             )
         },
-        deadc=number(header, "DEADC", number(header, "LIVETIME") / number(header, "ONTIME")),
+        deadc=_dead_time_factor(header),
     )  # fmt: skip
+
+
+def _dead_time_factor(header: fits.Header) -> float:
+    """DEADC, else LIVETIME / ONTIME, else NaN."""
+    factor, on_time = number(header, "DEADC"), number(header, "ONTIME")
+    return factor if np.isfinite(factor) or not on_time > 0 else number(header, "LIVETIME") / on_time
 
 
 def find_events(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
@@ -212,6 +218,23 @@ def read_hdu_index(path: str | Path) -> list[HDULocation]:
             )
             for obs_id, kind, hdu_class, folder, file, hdu in zip(_obs_ids(table, path), *found, strict=True)
         ]
+
+
+def read_obs_ids(path: str | Path) -> tuple[int, ...]:
+    """Run numbers of a text file: one a line or several, separated by blanks; what follows a # is a comment.
+
+    Raises `MissingFile`, or `FileFormatError` naming the line that is no list of numbers.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFile(f"{path} does not exist")
+    found: list[int] = []
+    for i, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        try:
+            found += [int(word) for word in line.split("#")[0].split()]
+        except ValueError as error:
+            raise FileFormatError(f"{path} line {i}: {line.strip()!r} is not a list of run numbers") from error
+    return tuple(found)
 
 
 def scan_run(path: str | Path) -> tuple[RunInfo, list[HDULocation]]:

@@ -6,6 +6,7 @@ by HDUCLAS keywords, then EXTNAME, then columns) and the unit spellings are thos
 
 import gzip
 import io
+import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +17,16 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyWarning
+from astropy.io.fits.verify import VerifyError, VerifyWarning
 
 from gammajax.errors import FileFormatError, GammajaxError, MissingFile, nearest
 from gammajax.units import conversion
+
+_BROKEN = (
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError,
+    UnboundLocalError, VerifyError, struct.error, zlib.error,
+)  # fmt: skip
+"""What astropy and numpy raise on bytes that are no FITS: a header is parsed card by card, when it is first asked."""
 
 
 @contextmanager
@@ -40,7 +47,7 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
                 yield hdus
         except GammajaxError:
             raise
-        except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, zlib.error) as error:
+        except _BROKEN as error:
             raise FileFormatError(f"{path} cannot be read as FITS: {type(error).__name__}: {error}") from error
 
 

@@ -25,22 +25,44 @@ def write_hdf5(path: str | Path, arrays: Mapping[str, np.ndarray], header: Mappi
     return path
 
 
-def read_hdf5(path: str | Path, *, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and header of a file of the given kind. Raises `MissingFile` or `FileFormatError`."""
+def read_hdf5(
+    path: str | Path, *, kind: str, arrays: Mapping[str, int] | None = None, attributes: Sequence[str] = ()
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and header of a file of the given kind.
+
+    `arrays` are the datasets that must be there (name -> number of axes; they must hold numbers), `attributes` the
+    entries that the header must have. Raises `MissingFile`, or `FileFormatError` naming what is missing.
+    """
     path = Path(path)
     if not path.is_file():
         raise MissingFile(f"{path} does not exist")
     try:
         with h5py.File(path, "r") as file:
             header = dict(file.attrs)
-            arrays: dict[str, np.ndarray] = {}
-            file.visititems(lambda name, x: arrays.update({name: x[()]}) if isinstance(x, h5py.Dataset) else None)
-    except OSError as error:
+            found: dict[str, np.ndarray] = {}
+            file.visititems(lambda name, x: found.update({name: x[()]}) if isinstance(x, h5py.Dataset) else None)
+    except (OSError, RuntimeError, LookupError, ValueError) as error:
         raise FileFormatError(f"{path} cannot be read as HDF5: {error}") from error
-    if header.get("kind") != kind or header.get("schema") != SCHEMA:
+    # As text: an attribute of a foreign file may be an array.
+    if (str(header.get("kind")), str(header.get("schema"))) != (kind, str(SCHEMA)):
         have = f"kind {header.get('kind')!r}, schema {header.get('schema')}"
         raise FileFormatError(f"{path}: expected a gammajax file of kind {kind!r}, schema {SCHEMA}; it has {have}")
-    return arrays, header
+    for name in attributes:
+        if name not in header:
+            raise FileFormatError(f"{path} has no attribute {name!r}; it has {', '.join(header)}")
+    for name, axes in (arrays or {}).items():
+        _check_array(path, name, found.get(name), axes)
+    return found, header
+
+
+def _check_array(path: Path, name: str, array: Any, axes: int) -> None:
+    if array is None:
+        raise FileFormatError(f"{path} has no dataset {name!r}")
+    kind, shape = np.asarray(array).dtype.kind, np.shape(array)
+    if kind not in "iuf" or len(shape) != axes:
+        raise FileFormatError(
+            f"{path}: {name!r} must hold numbers along {axes} axes; its shape is {shape}, kind {kind!r}"
+        )
 
 
 def write_arrays(path: str | Path, kind: str, arrays: Sequence[Any]) -> Path:

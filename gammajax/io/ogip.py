@@ -5,6 +5,7 @@ CAL/GEN/92-002, "The calibration requirements for spectral analysis".
 """
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,14 +34,14 @@ class OgipSpectrum:
     area: np.ndarray
     edisp: np.ndarray | None
     exposure: float
-    """Livetime [s]."""
+    """Livetime [s]; 1 where it is unknown and `area` holds the exposure [cm2 s], as in Fermi-LAT files."""
 
 
 def pha_links(pha: Path) -> dict[str, Path]:
     """The files that a PHA header names: keys "BACKFILE", "ANCRFILE", "RESPFILE", only those that are named."""
     with open_fits(pha) as hdus:
         header = find_hdu(hdus, pha, classes=["SPECTRUM"], names=["SPECTRUM"], columns=["CHANNEL", "COUNTS"]).header
-    return _links(pha, header)
+        return _links(pha, header)
 
 
 def _links(pha: Path, header: fits.Header) -> dict[str, Path]:
@@ -51,23 +52,21 @@ def _links(pha: Path, header: fits.Header) -> dict[str, Path]:
 def read_ogip(pha: str | Path) -> OgipSpectrum:
     """Read a PHA file and the files that it names (`BACKFILE`, `ANCRFILE`, `RESPFILE`, relative to it).
 
-    Raises `MissingFile` or `FileFormatError`, naming file, HDU and column.
+    The background is scaled with BACKSCAL alone, as in Gammapy: the EXPOSURE of the BKG file is not used, and an
+    AREASCAL other than 1 is an error. Raises `MissingFile` or `FileFormatError`, naming file, HDU and column.
     """
     pha = Path(pha)
     with open_fits(pha) as hdus:
         on = _spectrum(hdus, pha)
         energy = _ebounds(hdus, pha) if "EBOUNDS" in hdus else None
-    files = _links(pha, on.header)
+    files = on.links
     if "ANCRFILE" not in files:
         raise FileFormatError(f"{pha}[SPECTRUM] names no ANCRFILE: without an effective area nothing can be predicted")
     energy_true, area = _read_arf(files["ANCRFILE"])
     edisp = None
     if "RESPFILE" in files:
-        edisp, energy = _read_rmf(files["RESPFILE"])
-        if len(edisp) != len(area):
-            raise FileFormatError(
-                f"{files['RESPFILE']}[MATRIX] has {len(edisp)} true-energy bins, {files['ANCRFILE']} has {len(area)}"
-            )
+        edisp, energy, along = _read_rmf(files["RESPFILE"])
+        _check_same_axis(files["RESPFILE"], along, files["ANCRFILE"], energy_true)
     if energy is None:
         raise FileFormatError(f"{pha} has no EBOUNDS and names no RESPFILE: its channels have no energies")
     if len(energy) != len(on.counts) + 1:
@@ -78,12 +77,13 @@ def read_ogip(pha: str | Path) -> OgipSpectrum:
             off = _spectrum(hdus, files["BACKFILE"])
         if len(off.counts) != len(on.counts):
             raise FileFormatError(f"{files['BACKFILE']} has {len(off.counts)} channels, {pha} has {len(on.counts)}")
-    exposure = number(on.header, "EXPOSURE")
-    if not exposure > 0:
-        raise FileFormatError(f"{pha}[SPECTRUM]: EXPOSURE must be a positive number of seconds, got {exposure}")
+        for path, side in ((pha, on), (files["BACKFILE"], off)):
+            _check_backscal(path, side.backscale, on.quality == 0)
+    if not 0 < on.exposure < np.inf:
+        raise FileFormatError(f"{pha}[SPECTRUM]: EXPOSURE must be a positive number of seconds, got {on.exposure}")
     return OgipSpectrum(
-        name=text(on.header, "OBS_ID", pha.stem),
-        telescope=text(on.header, "TELESCOP"),
+        name=on.name,
+        telescope=on.telescope,
         energy=energy,
         energy_true=energy_true,
         counts=on.counts,
@@ -93,13 +93,34 @@ def read_ogip(pha: str | Path) -> OgipSpectrum:
         quality=on.quality,
         area=area,
         edisp=edisp,
-        exposure=exposure,
+        exposure=on.exposure,
     )
+
+
+def _check_same_axis(rmf: Path, along: np.ndarray, arf: Path, energy_true: np.ndarray) -> None:
+    """RMF and ARF must share their true energies; the edges of an RMF are often float32."""
+    if len(along) != len(energy_true):
+        raise FileFormatError(f"{rmf}[MATRIX] has {len(along) - 1} true-energy bins, {arf} has {len(energy_true) - 1}")
+    differ = np.flatnonzero(~np.isclose(along, energy_true, rtol=1e-5, atol=0))
+    if differ.size:
+        i = differ[0]
+        raise FileFormatError(
+            f"{rmf}[MATRIX] and {arf} have other true energies: edge {i} is {along[i]:g} and {energy_true[i]:g} TeV"
+        )
+
+
+def _check_backscal(path: Path, backscale: np.ndarray, good: np.ndarray) -> None:
+    # Channels of bad quality may have none: where no run of a stack is safe, the acceptance is 0.
+    if np.any(~(backscale[good] > 0)) or np.any(backscale < 0):
+        raise FileFormatError(f"{path}[SPECTRUM]: BACKSCAL must be above 0 in all channels with QUALITY = 0")
 
 
 @dataclasses.dataclass(frozen=True)
 class _Spectrum:
-    header: fits.Header
+    name: str
+    telescope: str
+    links: dict[str, Path]
+    exposure: float
     counts: np.ndarray
     backscale: np.ndarray
     quality: np.ndarray
@@ -108,8 +129,15 @@ class _Spectrum:
 def _spectrum(hdus: fits.HDUList, path: Path) -> _Spectrum:
     hdu = find_hdu(hdus, path, classes=["SPECTRUM"], names=["SPECTRUM"], columns=["CHANNEL", "COUNTS"])
     counts = column(hdu, path, "COUNTS", unit="", default="")
+    if not np.allclose(_per_channel(hdu, path, "AREASCAL", 1.0, len(counts)), 1.0):
+        raise FileFormatError(
+            f"{path}[SPECTRUM]: AREASCAL other than 1 is not supported; put it into the effective area or BACKSCAL"
+        )
     return _Spectrum(
-        hdu.header,
+        text(hdu.header, "OBS_ID", path.stem),
+        text(hdu.header, "TELESCOP"),
+        _links(path, hdu.header),
+        number(hdu.header, "EXPOSURE"),
         counts,
         _per_channel(hdu, path, "BACKSCAL", 1.0, len(counts)),
         _per_channel(hdu, path, "QUALITY", 0.0, len(counts)),
@@ -141,8 +169,11 @@ def _read_arf(path: Path) -> tuple[np.ndarray, np.ndarray]:
         return _edges(low, high), column(hdu, path, "SPECRESP", unit="cm2", default="cm2")
 
 
-def _read_rmf(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel (energy_true, energy) and the energy edges [TeV]. Rows are never renormalised: they may be cut off."""
+def _read_rmf(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kernel (energy_true, energy), energy edges and true-energy edges [TeV].
+
+    Rows are never renormalised: they may be cut off.
+    """
     with open_fits(path) as hdus:
         energy = _ebounds(hdus, path)
         hdu = find_hdu(
@@ -165,13 +196,15 @@ def _read_rmf(path: Path) -> tuple[np.ndarray, np.ndarray]:
                     )
                 kernel[i, low : low + n_chan] = values[start : start + n_chan]
                 start += int(n_chan)
-    return kernel, energy
+        low, high = (column(hdu, path, name, unit="TeV", default="keV") for name in ("ENERG_LO", "ENERG_HI"))
+        return kernel, energy, _edges(low, high)
 
 
 def write_ogip(spectrum: OgipSpectrum, pha: str | Path) -> list[Path]:
     """Write PHA, BKG, ARF and RMF files next to each other as `<name>.fits`, `<name>_bkg.fits`, ... in keV and cm2.
 
-    Returns the paths written. The names are Gammapy's, so that its reader finds them.
+    Returns the paths written. The names are Gammapy's, so that its reader finds them. The PHA comes last, and files
+    take their names when they are complete: a PHA that is there has all it names.
     """
     pha = Path(pha)
     pha.parent.mkdir(parents=True, exist_ok=True)
@@ -183,14 +216,16 @@ def write_ogip(spectrum: OgipSpectrum, pha: str | Path) -> list[Path]:
     if spectrum.counts_off is None:
         files.pop("BACKFILE")
     hdus = {
-        pha: _pha_hdus(spectrum, spectrum.counts, spectrum.backscale, files, "TOTAL"),
         files["ANCRFILE"]: [_arf_hdu(spectrum)],
         files["RESPFILE"]: [_matrix_hdu(spectrum), _ebounds_hdu(spectrum)],
     }
     if spectrum.counts_off is not None and spectrum.backscale_off is not None:
         hdus[files["BACKFILE"]] = _pha_hdus(spectrum, spectrum.counts_off, spectrum.backscale_off, files, "BKG")
+    hdus[pha] = _pha_hdus(spectrum, spectrum.counts, spectrum.backscale, files, "TOTAL")
     for path, tables in hdus.items():
-        fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path, overwrite=True)
+        part = path.with_name(f".part_{path.name}")
+        fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(part, overwrite=True)
+        os.replace(part, path)
     return list(hdus)
 
 

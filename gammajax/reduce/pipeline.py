@@ -1,7 +1,7 @@
 """Many runs reduced to spectra: one task per run, on any executor, with failures named and set aside."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -66,12 +66,13 @@ def reduce_spectra(
     exclusion_mask: ExclusionMask | None = None,
     off_regions: OffRegionFinder = ReflectedRegions(),  # noqa: B008 - frozen
     containment_correction: bool = False,
-    safe_mask: SafeMask | Sequence[str] = (),
+    safe_mask: SafeMask | Sequence[str] | str = (),
     use_region_center: bool = True,
     stack: bool = False,
     name: str = "",
     executor: Executor | None = None,
     progress: bool = True,
+    each: Callable[[SpectrumDatasetOnOff], object] | None = None,
 ) -> Reduction:
     """On-off spectra of one region from many runs.
 
@@ -91,7 +92,7 @@ def reduce_spectra(
     containment_correction
         Multiply the exposure by the part of the PSF inside the region (full-enclosure responses only).
     safe_mask
-        `SafeMask(...)`, or names of its methods.
+        `SafeMask(...)`, or the name or names of its methods.
     use_region_center
         Responses at the centre of the region; False averages the effective area over it.
     stack
@@ -102,9 +103,14 @@ def reduce_spectra(
         Any `concurrent.futures.Executor`; runs are reduced in this process if None.
     progress
         Show a progress bar where the output is a terminal.
+    each
+        Called, in this process, with the dataset of each run as soon as it is there: to save it, for example.
 
-    A run that fails with a `GammajaxError` (no events, no off region, contradicting response) is named in
-    `failures`; the others go on. Raises `EmptyRun` if a stack was asked for and no run is left.
+    A run that fails (no events, no livetime, no off region, contradicting response, or an exception that nobody
+    foresaw, which is called "unexpected") is named in `failures`; the others go on. So are runs that are lost
+    because a worker process died: those that were finished before are kept.
+
+    Raises `EmptyRun` if a stack was asked for and no run is left.
 
     >>> reduction = reduce_spectra(observations, region, energy=edges, energy_true=edges)  # doctest: +SKIP
     """
@@ -116,7 +122,7 @@ def reduce_spectra(
         off_regions=off_regions,
         exclusion_mask=exclusion_mask,
         containment_correction=containment_correction,
-        safe_mask=safe_mask if isinstance(safe_mask, SafeMask) else SafeMask(*safe_mask),
+        safe_mask=_safe_mask(safe_mask),
         use_region_center=use_region_center,
         prefix=f"{name}-" if name else "",
         x64=bool(jax.config.read("jax_enable_x64")),
@@ -124,12 +130,14 @@ def reduce_spectra(
     runs = list(observations)
     failures = dict(getattr(observations, "failures", {}))
     datasets = []
-    results = map(task, runs) if executor is None else executor.map(task, runs)
+    results = map(task, runs) if executor is None else _collected(task, runs, executor)
     for run, result in zip(runs, _shown(results, len(runs), progress), strict=True):
         if isinstance(result, str):
             failures[run.obs_id] = result
-        else:
-            datasets.append(result)
+            continue
+        datasets.append(result)
+        if each is not None:
+            each(result)
     if stack:
         if not datasets:
             reasons = "; ".join(failures.values()) or "there were no runs"
@@ -152,7 +160,11 @@ def _reduce_one(
     prefix: str,
     x64: bool,
 ) -> SpectrumDatasetOnOff | str:
-    """The dataset of one run, or why there is none: text, so that it crosses the border of a process."""
+    """The dataset of one run, or why there is none: text, so that it crosses the border of a process.
+
+    An exception that is no `GammajaxError` is a flaw of gammajax or a file of a kind not met before. It must not cost
+    the other runs of a long reduction: the text is then "run N: unexpected TypeError: ...".
+    """
     if bool(jax.config.read("jax_enable_x64")) != x64:
         # a new process starts with the default precision, not with that of its parent
         jax.config.update("jax_enable_x64", x64)
@@ -174,6 +186,39 @@ def _reduce_one(
         message = str(error)
         named = f"run {observation.obs_id}"
         return message if message.startswith(named) else f"{named}: {message}"
+    except Exception as error:
+        return f"run {observation.obs_id}: unexpected {type(error).__name__}: {error}"
+
+
+def _collected(
+    task: Callable[[Observation], SpectrumDatasetOnOff | str], runs: Sequence[Observation], executor: Executor
+) -> Iterator[SpectrumDatasetOnOff | str]:
+    """The results of an executor in the order of the runs; text for those that were lost with it."""
+    futures = [_submitted(executor, task, run) for run in runs]
+    try:
+        for run, future in zip(runs, futures, strict=True):
+            try:
+                yield future.result()
+            except (BrokenExecutor, CancelledError) as error:
+                yield f"run {run.obs_id}: lost, since a worker process ended (killed, or out of memory?): {error}"
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _submitted(executor: Executor, task: Callable[[Observation], Any], run: Observation) -> Future:
+    try:
+        return executor.submit(task, run)
+    except BrokenExecutor as error:
+        lost: Future = Future()
+        lost.set_exception(error)
+        return lost
+
+
+def _safe_mask(given: SafeMask | Sequence[str] | str) -> SafeMask:
+    if isinstance(given, SafeMask):
+        return given
+    return SafeMask(given) if isinstance(given, str) else SafeMask(*given)
 
 
 def _checked_edges(edges: Any, what: str) -> Edges:

@@ -44,12 +44,14 @@ def spectrum_on_off(
     replaces `None`); a RAD_MAX table needs `on.radius=None`, and events are then cut at RAD_MAX(E) around
     every centre.
 
-    Raises `EmptyRun` without events or off regions, `ConfigError` where region, response and corrections
+    Raises `EmptyRun` without livetime, events or off regions, `ConfigError` where region, response and corrections
     disagree. Source: GADF "Effective area", "RAD_MAX"; Gammapy 2.1 `SpectrumDatasetMaker`,
     `ReflectedRegionsBackgroundMaker`.
 
     >>> spectrum_on_off(run, Circle(83.63, 22.01, 0.11), energy=edges, energy_true=edges)  # doctest: +SKIP
     """
+    if not observation.livetime > 0:
+        raise EmptyRun("the run has no livetime: its good time intervals are empty, or DEADC is 0")
     rad_max = observation.rad_max
     on = sized(on, rad_max)
     offset = float(separation(*observation.pointing_radec, on.ra, on.dec))

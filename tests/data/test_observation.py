@@ -6,7 +6,7 @@ import pytest
 from dl3_files import aeff_hdu, edisp_hdu, events_hdu, gti_hdu, psf_gauss_hdu, rad_max_hdu, write, write_run
 
 from gammajax.data import DataStore
-from gammajax.errors import FileFormatError
+from gammajax.errors import ConfigError, EmptyRun, FileFormatError
 from gammajax.irf import PSF3Gauss, PSFTable
 
 
@@ -87,7 +87,8 @@ def test_one_broken_response_leaves_the_others(tmp_path):
     [
         ({"OBS_MODE": "DRIFT"}, "pointing", "no fixed pointing"),
         ({"RA_PNT": ""}, "pointing", "RA_PNT=nan"),
-        ({"DEADC": 0.0}, "livetime", "DEADC must be in 0..1"),
+        ({"DEADC": 1.5}, "livetime", "DEADC must be in 0..1"),
+        ({"DEADC": ""}, "livetime", "DEADC must be in 0..1"),
         ({"MJDREFI": ""}, "events", "time reference"),
     ],
 )
@@ -115,3 +116,18 @@ def test_an_edited_file_is_read_anew(tmp_path):
     write(path, events_hdu(), gti_hdu(), aeff_hdu(data=np.full((3, 6), 7.0), LO_THRES=1.0), psf_gauss_hdu())
     assert before == pytest.approx(1e9)
     assert float(open_run(path).aeff.evaluate(1.0, 0.5)) == pytest.approx(7e4)
+
+
+def test_no_good_time(tmp_path):
+    run = open_run(write(tmp_path / "run.fits", events_hdu(7), gti_hdu((), ())))
+    assert run.livetime == 0
+    with pytest.raises(EmptyRun, match="run 7 has no good time"):
+        _ = run.tstart
+    with pytest.raises(EmptyRun, match="run 7 has no good time"):
+        _ = run.tstop
+
+
+@pytest.mark.parametrize("interval", [("2010-01-01", "noon"), ("2010-01-01",), 5])
+def test_what_is_no_time(run, interval):
+    with pytest.raises(ConfigError, match="is no pair of times"):
+        _ = run.select_time(interval).events

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.table import Table
 from dl3_files import aeff_hdu, edisp_hdu, events_hdu, gti_hdu, write, write_index, write_run
 
 from gammajax.data import DataStore
@@ -74,3 +76,62 @@ def test_files_without_index(tmp_path):
         DataStore.from_files([runs[0], runs[0]])
     with pytest.raises(FileFormatError, match="EVENTS"):
         DataStore.from_files([responses])
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """A good run, one whose GTI has no epoch, a drift scan, and one that only the HDU index lists."""
+    write_run(tmp_path / "1.fits", 1)
+    write(tmp_path / "2.fits", events_hdu(2), gti_hdu(MJDREFI=""))
+    write_run(tmp_path / "3.fits", 3, OBS_MODE="DRIFT")
+    write_run(tmp_path / "4.fits", 4)
+    folder = write_index(tmp_path, {i: f"{i}.fits" for i in (1, 2, 3, 4)})
+    table = Table(fits.getdata(folder / "obs-index.fits")[:3])
+    table.write(folder / "obs-index.fits", overwrite=True)
+    return DataStore.from_dir(folder)
+
+
+def test_one_broken_run_spoils_no_selection(odd, caplog):
+    with caplog.at_level(logging.WARNING, "gammajax"):
+        assert odd.select(time=("2000-01-01", "2100-01-01")).tolist() == [1, 3]
+    assert "run 2 cannot be selected" in caplog.text
+    assert "MJDREFI" in caplog.text
+    cut = odd.observations().select_time(("2000-01-01", "2100-01-01"))
+    assert cut.ids.tolist() == [1, 3]
+    assert list(cut.failures) == [2]
+    assert not odd.observations().select_time(("2100-01-01", "2101-01-01")).ids.size
+
+
+def test_one_broken_run_spoils_no_table(odd):
+    table = odd.observations().info()
+    assert table["obs_id"].tolist() == [1, 2, 3]
+    assert table["livetime"].mask.tolist() == [False, True, False]
+    assert table["ra_pnt"].mask.tolist() == [False, True, True]
+    assert table["events"].tolist() == [5, None, 5]
+    assert str(table["livetime"].unit) == "s"
+    problems = table["problem"].tolist()
+    assert problems[0] == ""
+    assert problems[1].count("MJDREFI") == 1
+    assert "no fixed pointing" in problems[2]
+    assert len(odd.observations([]).info()) == 0
+
+
+def test_a_run_that_only_the_hdu_index_lists(odd):
+    assert odd.obs_ids.tolist() == [1, 2, 3]
+    assert odd.select([1, 3, 4], cone=("83.6 22.5", 0.1)).tolist() == [1, 4]
+    assert odd.select([4], target="crab").tolist() == [4]
+
+
+@pytest.mark.parametrize("position", ["foo", 83.6, (1, 2, 3), None])
+def test_what_is_no_position(store, position):
+    with pytest.raises(ConfigError, match="is no position"):
+        store.select(cone=(position, 1.0))
+
+
+def test_required_hdus(store):
+    assert store.observations([1, 2], required=["psf", "aeff"]).ids.tolist() == [1, 2]
+    lacking = store.observations([1, 2], required=["bkg"])
+    assert len(lacking) == 0
+    assert lacking.failures[1].startswith("run 1 lacks the required bkg; ")
+    with pytest.raises(MissingFile, match="run 1 lacks the required bkg"):
+        store.observation(1, required=["bkg"])

@@ -32,6 +32,32 @@ def test_header(tmp_path):
     assert np.isnan(first.alt_pnt)
 
 
+@pytest.mark.parametrize(
+    ("header", "deadc"),
+    [
+        ({"DEADC": 0.8, "LIVETIME": 0.0, "ONTIME": 0.0}, 0.8),
+        ({"DEADC": "", "LIVETIME": 9.0, "ONTIME": 10.0}, 0.9),
+        ({"DEADC": "", "LIVETIME": 9.0, "ONTIME": 0.0}, np.nan),
+        ({"DEADC": ""}, np.nan),
+    ],
+)
+def test_dead_time(tmp_path, header, deadc):
+    path = write(tmp_path / "run.fits", events_hdu(7, **header))
+    with open_fits(path) as hdus:
+        np.testing.assert_equal(dl3.run_info(hdus[1], path).deadc, deadc)
+
+
+def test_obs_ids_of_a_text_file(tmp_path):
+    path = tmp_path / "runs.txt"
+    path.write_text("# Crab\n23523 23526  # two\n\n20131103103\n")
+    assert dl3.read_obs_ids(path) == (23523, 23526, 20131103103)
+    path.write_text("1\n2 x\n")
+    with pytest.raises(FileFormatError, match=r"runs\.txt line 2: '2 x' is not"):
+        dl3.read_obs_ids(path)
+    with pytest.raises(MissingFile, match=r"absent\.txt"):
+        dl3.read_obs_ids(tmp_path / "absent.txt")
+
+
 def test_gti_without_unit_and_with_timezero(tmp_path):
     path = write(tmp_path / "run.fits", gti_hdu((100.0,), (150.0,), TIMEZERO=100.0))
     with open_fits(path) as hdus:

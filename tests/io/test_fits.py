@@ -62,6 +62,13 @@ def test_absent_and_broken_files(tmp_path):
         read(tmp_path / "cut.fits.gz", "X")
 
 
+def test_an_unparsable_card(tmp_path):
+    path = write(tmp_path / "x.fits", table("T", columns("deg"), SPEED=1.25))
+    path.write_bytes(path.read_bytes().replace(b"1.25 ", b"1,2,5"))
+    with pytest.raises(FileFormatError, match="x.fits cannot be read as FITS: VerifyError"), open_fits(path) as hdus:
+        _ = hdus[1].header["SPEED"]
+
+
 def test_compression_is_seen_from_the_content(tmp_path):
     path = write(tmp_path / "x.fits", gti_hdu())
     odd = tmp_path / "no_extension"

@@ -1,12 +1,14 @@
 """OGIP files: what is written comes back, and what is broken is named."""
 
+import equinox as eqx
 import numpy as np
 import pytest
 from astropy.io import fits
 from made_spectra import counting, log_parabola, on_off, value
 
 import gammajax as gj
-from gammajax.errors import FileFormatError, GammajaxError, MissingFile
+from gammajax.errors import DatasetError, FileFormatError, GammajaxError, MissingFile
+from gammajax.io.ogip import read_ogip, write_ogip
 
 
 @pytest.fixture
@@ -55,6 +57,15 @@ def edit(path, change):
         change(hdus)
 
 
+def scale(hdus, name, factor):
+    hdus["SPECTRUM"].data[name][3] *= factor
+
+
+def shift(hdus, factor):
+    for name in ("ENERG_LO", "ENERG_HI"):
+        hdus["MATRIX"].data[name][:] *= factor
+
+
 BROKEN = [
     ("pha_d0_arf.fits", None, MissingFile, "pha_d0_arf.fits"),
     ("pha_d0_rmf.fits", None, MissingFile, "pha_d0_rmf.fits"),
@@ -70,6 +81,11 @@ BROKEN = [
     ("pha_d0_rmf.fits", lambda h: h.__delitem__("EBOUNDS"), FileFormatError, "EBOUNDS"),
     ("pha_d0_rmf.fits", lambda h: h["MATRIX"].columns.del_col("N_CHAN"), FileFormatError, "N_CHAN"),
     ("pha_d0_arf.fits", lambda h: h["SPECRESP"].columns.del_col("SPECRESP"), FileFormatError, "SPECRESP"),
+    ("pha_d0.fits", lambda h: scale(h, "AREASCAL", 0.9), FileFormatError, "AREASCAL other than 1"),
+    ("pha_d0_bkg.fits", lambda h: scale(h, "AREASCAL", 0.9), FileFormatError, "AREASCAL other than 1"),
+    ("pha_d0.fits", lambda h: scale(h, "BACKSCAL", 0.0), FileFormatError, "BACKSCAL must be above 0"),
+    ("pha_d0_bkg.fits", lambda h: scale(h, "BACKSCAL", -1.0), FileFormatError, "BACKSCAL must be above 0"),
+    ("pha_d0_rmf.fits", lambda h: shift(h, 1.01), FileFormatError, "have other true energies: edge 0"),
 ]
 
 
@@ -96,3 +112,40 @@ def test_files_of_other_binning(folder, tmp_path_factory):
     (folder / "pha_d0_bkg.fits").write_bytes((other / "pha_d0_bkg.fits").read_bytes())
     with pytest.raises(FileFormatError, match=r"pha_d0_bkg\.fits has 7 channels, .*pha_d0\.fits has 12"):
         gj.Datasets.read(folder / "datasets.yaml")
+
+
+def test_response_edges_may_be_float32(folder):
+    edit(folder / "pha_d0_rmf.fits", lambda h: shift(h, 1 + 3e-6))
+    assert len(gj.Datasets.read(folder / "datasets.yaml")) == 3
+
+
+def test_bins_that_no_run_of_a_stack_trusts(tmp_path):
+    """Their acceptance is 0, and so is BACKSCAL: allowed where QUALITY is not 0."""
+    dataset = on_off()[0]
+    safe = np.arange(12) > 2
+    dataset = eqx.tree_at(
+        lambda d: (d.mask_safe, d.acceptance, d.acceptance_off), dataset, (safe, 1.0 * safe, 10.0 * safe)
+    )
+    gj.Datasets([dataset]).write(tmp_path)
+    np.testing.assert_array_equal(gj.Datasets.read(tmp_path / "datasets.yaml")[0].acceptance, safe)
+
+
+def test_an_unknown_livetime_stays_unknown(tmp_path):
+    dataset = eqx.tree_at(lambda d: d.livetime, on_off()[0], np.float64(np.nan))
+    gj.Datasets([dataset]).write(tmp_path)
+    back = gj.Datasets.read(tmp_path / "datasets.yaml")[0]
+    assert np.isnan(back.livetime)
+    np.testing.assert_allclose(back.exposure, dataset.exposure)
+
+
+def test_a_spectrum_with_off_counts_is_no_counting_spectrum(folder):
+    listed = folder / "datasets.yaml"
+    listed.write_text(listed.read_text().replace("SpectrumDatasetOnOff", "SpectrumDataset"))
+    with pytest.raises(DatasetError, match="has off counts: list d0 as SpectrumDatasetOnOff"):
+        gj.Datasets.read(listed)
+
+
+def test_the_pha_is_written_last_and_nothing_else_is_left(folder):
+    assert not list(folder.glob(".part*"))
+    paths = write_ogip(read_ogip(folder / "pha_d0.fits"), folder / "again.fits")
+    assert paths[-1] == folder / "again.fits"

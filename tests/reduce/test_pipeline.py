@@ -1,10 +1,11 @@
 import io
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import os
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from dl3_files import write_run
+from dl3_files import aeff_hdu, edisp_hdu, events_hdu, gti_hdu, write, write_run
 from made_runs import EDGES, SOURCE, made_run
 from rich.console import Console
 
@@ -64,6 +65,56 @@ def test_failures_of_the_observations_are_passed_on():
         failures = {7: "run 7: seven.fits is absent"}
 
     assert reduced(Read(RUNS)).failures == Read.failures
+
+
+@pytest.mark.parametrize("header", [{"DEADC": 0.0}, {"gti": ((), ())}, {"gti": ((0.0,), (0.0,))}])
+def test_runs_without_livetime_are_listed_and_not_stacked(tmp_path, header):
+    gti = header.pop("gti", ((0.0,), (50.0,)))
+    write(tmp_path / "run.fits", events_hdu(5, **header), gti_hdu(*gti), aeff_hdu(), edisp_hdu())
+    observations = DataStore.from_files([tmp_path / "run.fits"]).observations()
+    found = reduced([*observations, *RUNS], stack=True)
+    assert "run 5: the run has no livetime" in found.failures[5]
+    assert found.datasets[0].provenance.obs_ids == (30, 10, 20)
+
+
+def test_an_unforeseen_exception_costs_one_run():
+    odd = made_run(7, livetime="long")
+    found = reduced([RUNS[0], odd, RUNS[1]])
+    assert [d.name for d in found] == ["30", "10"]
+    assert found.failures[7].startswith("run 7: unexpected TypeError: ")
+
+
+class Deadly:
+    """Takes down the process that unpickles it."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_worker_that_dies_takes_no_finished_run_with_it():
+    deadly = made_run(66, psf=Deadly())
+    seen = []
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        found = reduced([RUNS[0], deadly, RUNS[1]], executor=pool, each=lambda d: seen.append(d.name))
+    assert [d.name for d in found] == seen == ["30"]
+    assert list(found.failures) == [66, 10]
+    assert all("lost, since a worker process ended" in message for message in found.failures.values())
+
+
+def test_a_pool_that_is_broken_from_the_start():
+    class Broken(ThreadPoolExecutor):
+        def submit(self, *_):
+            raise BrokenExecutor("no worker")
+
+    with Broken(1) as pool:
+        found = reduced(RUNS, executor=pool)
+    assert not found.datasets
+    assert list(found.failures) == [30, 10, 20]
+
+
+def test_one_safe_mask_by_name():
+    for one, other in zip(reduced(RUNS, safe_mask="aeff-max"), reduced(RUNS, safe_mask=["aeff-max"]), strict=True):
+        np.testing.assert_array_equal(one.mask_safe, other.mask_safe)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

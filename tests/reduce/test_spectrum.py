@@ -119,6 +119,8 @@ def test_requests_that_cannot_be_met():
     none = made_run().events.select(np.array([], int))
     with pytest.raises(EmptyRun, match="no events"):
         reduced(made_run(events=none))
+    with pytest.raises(EmptyRun, match="no livetime"):
+        reduced(made_run(livetime=0.0))
 
 
 def test_runs_of_equal_shape_share_one_program():
