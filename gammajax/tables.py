@@ -26,4 +26,4 @@ def make_table(columns: Mapping[str, Any], numbers: Iterable[str] = (), **format
 
 def as_text(table: Table) -> str:
     """All rows and columns of a table as text."""
-    return "\n".join(table.pformat(max_lines=-1, max_width=-1))
+    return "\n".join(line.rstrip() for line in table.pformat(max_lines=-1, max_width=-1))
