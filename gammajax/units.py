@@ -4,6 +4,7 @@ Inside gammajax every number is a bare float64 in canonical units: TeV, cm, s, d
 a person sets, sr for solid angle. `to_value` converts `Quantity`, text and bare numbers once.
 """
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -49,29 +50,67 @@ def conversion(unit: Any, to: Any, what: str = "value") -> float:
     try:
         return float(source.to(target))
     except u.UnitConversionError as error:
-        # astropy knows energies as "energy/torque/work", and a differential flux as "unknown".
-        physical = str(target.physical_type).split("/")[0]
-        kind = f"{physical} ({target})" if str(target) else "dimensionless"
-        raise UnitMismatch(f"{what} is of kind {kind}, got the unit {str(source) or 'none'!r}") from error
+        kind = f"of kind {_kind(target)} ({target})" if str(target) else "of kind dimensionless"
+        raise UnitMismatch(f"{what} is {kind}, got the unit {str(source) or 'none'!r}") from error
+
+
+def _kind(unit: u.UnitBase) -> str:
+    """What a unit measures, in words; astropy has none for a differential flux and an exposure."""
+    for known, name in ((DNDE, "differential flux"), (EXPOSURE, "exposure")):
+        if unit.is_equivalent(u.Unit(known)):
+            return name
+    # astropy knows energies as "energy/torque/work".
+    return str(unit.physical_type).split("/")[0]
 
 
 def to_value(x: Any, unit: str | u.UnitBase, what: str = "value") -> np.ndarray | float:
-    """`x` (`Quantity`, text such as "0.1 TeV", number or array) as bare float64 in `unit`.
+    """`x` as bare float64 in `unit`: a `Quantity`, a text such as "0.1 TeV", a number, an array, or a list of these.
 
     Bare numbers are taken to be in `unit` already. Raises `UnitMismatch`, naming `what`.
 
     >>> to_value("300 GeV", "TeV")
     0.3
+    >>> to_value(["300 GeV", "1 TeV"], "TeV").tolist()
+    [0.3, 1.0]
     """
     if isinstance(x, str):
-        try:
-            x = u.Quantity(x)
-        except (ValueError, TypeError) as error:
-            raise UnitMismatch(f"{what}: {x!r} is not a number with a unit such as '1 {unit}'") from error
-        if x.unit == u.dimensionless_unscaled and str(unit_of(unit)):
-            raise UnitMismatch(f"{what}: {str(x)!r} has no unit; write for example '{x.value:g} {unit}'")
+        x = _quantity(x, unit, what)
     if isinstance(x, u.Quantity):
         return x.value * conversion(x.unit, unit, what)
-    # Numbers, sequences, and arrays of numpy or JAX.
-    values = np.asarray(x, dtype=np.float64)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
+        x = x.tolist()
+    if isinstance(x, list | tuple) and any(isinstance(item, str | u.Quantity) for item in x):
+        return np.array([to_value(item, unit, what) for item in x])
+    return _bare(x, unit, what)
+
+
+def to_number(x: Any, unit: str | u.UnitBase, what: str = "value") -> float:
+    """Like `to_value`, for what must be one number."""
+    value = to_value(x, unit, what)
+    if np.size(value) != 1:
+        raise UnitMismatch(f"{what} must be one number, got {np.size(value)}")
+    return float(np.reshape(value, ()))
+
+
+def _quantity(text: str, unit: str | u.UnitBase, what: str) -> u.Quantity:
+    try:
+        x = u.Quantity(text)
+    except (ValueError, TypeError) as error:
+        raise UnitMismatch(f"{what}: {text!r} is not a number{_example(unit)}") from error
+    if x.unit == u.dimensionless_unscaled and str(unit_of(unit)):
+        raise UnitMismatch(f"{what}: {text!r} has no unit; write for example '{x.value:g} {unit}'")
+    return x
+
+
+def _bare(x: Any, unit: str | u.UnitBase, what: str) -> np.ndarray | float:
+    """Numbers, sequences of them, and arrays of numpy or JAX."""
+    try:
+        # None would become NaN without a word.
+        values = np.asarray(object() if x is None else x, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UnitMismatch(f"{what}: {reprlib.repr(x)} is not a number{_example(unit)}") from error
     return values if values.ndim else float(values)
+
+
+def _example(unit: str | u.UnitBase) -> str:
+    return f" with a unit such as '1 {unit}'" if str(unit) else ""

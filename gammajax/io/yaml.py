@@ -5,12 +5,17 @@ Reading never executes code from a file (`yaml.safe_load`).
 
 import dataclasses
 import os
+import reprlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from gammajax.errors import FileFormatError, MissingFile
+
+# PyYAML lets Python's own errors through for values that do not fit their tags, such as the date 2001-99-99.
+_BROKEN = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -20,7 +25,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise MissingFile(f"{path} does not exist")
     try:
         content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise FileFormatError(f"{path} is nested too deeply") from error
+    except _BROKEN as error:
         raise FileFormatError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise FileFormatError(f"{path} must hold keys and values at top level, got {type(content).__name__}")
@@ -30,8 +37,57 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def write_yaml(content: dict[str, Any], path: str | Path) -> Path:
     """Write a dictionary as YAML; returns the path."""
     path = Path(path)
-    path.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=False))
+    try:
+        text = yaml.safe_dump(content, sort_keys=False, default_flow_style=False)
+    except yaml.representer.RepresenterError as error:
+        raise FileFormatError(f"{path} cannot be written, YAML has no form for {error.args[-1]!r}") from error
+    path.write_text(text)
     return path
+
+
+# The doors through which parts of a file enter; `where` names the part in messages.
+
+
+def mapping(x: Any, where: str) -> dict[str, Any]:
+    """`x` if it is a mapping; raises `FileFormatError`."""
+    return _checked(x, dict, "keys and values", where)
+
+
+def sequence(x: Any, where: str) -> list[Any]:
+    """`x` if it is a list; raises `FileFormatError`."""
+    return _checked(x, list, "a list", where)
+
+
+def text(x: Any, where: str) -> str:
+    """`x` if it is a text; raises `FileFormatError`."""
+    return _checked(x, str, "a text", where)
+
+
+def boolean(x: Any, where: str) -> bool:
+    """`x` if it is true or false; raises `FileFormatError`."""
+    return _checked(x, bool, "true or false", where)
+
+
+def number(x: Any, where: str) -> float:
+    """`x` as float; a text such as 1e-12 counts, because YAML takes numbers without a point for text."""
+    try:
+        return float(_checked(None if isinstance(x, bool) else x, int | float | str, "a number", where))
+    except (ValueError, OverflowError) as error:
+        raise FileFormatError(f"{where} must be a number, got {reprlib.repr(x)}") from error
+
+
+def numbers(x: Any, where: str) -> np.ndarray:
+    """A list of numbers, or of lists of equal length, as a float array; raises `FileFormatError`."""
+    try:
+        return np.asarray(sequence(x, where), dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FileFormatError(f"{where} must be a list of numbers, got {reprlib.repr(x)}") from error
+
+
+def _checked(x: Any, kind: Any, name: str, where: str) -> Any:
+    if not isinstance(x, kind):
+        raise FileFormatError(f"{where} must be {name}, got {reprlib.repr(x)}")
+    return x
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 from equinox import is_array
 
-from gammajax.errors import FileFormatError, ModelError, OutOfBounds, PriorError, UnitMismatch
+from gammajax.errors import GammajaxError, LinkError, ModelError, OutOfBounds, PriorError, UnitMismatch
 from gammajax.io.hdf5 import read_arrays, write_arrays
-from gammajax.io.matrix import read_matrix, write_matrix
-from gammajax.io.yaml import read_yaml, write_yaml
-from gammajax.models.serialise import Entry, from_component, linked_sources, to_component
+from gammajax.io.matrix import write_matrix
+from gammajax.io.yaml import read_yaml, sequence, text, write_yaml
+from gammajax.models.covariance import Covariance, read_covariance
+from gammajax.models.parse import Entry, from_component, links, naming
+from gammajax.models.serialise import Writer, known_to_gammapy, without_foreign_links
 from gammajax.models.sky import SkyModel
 from gammajax.params import table as tables
 from gammajax.params.layout import Layout
@@ -26,21 +27,7 @@ from gammajax.params.priors import Prior, PriorGroup
 from gammajax.params.table import Parameter
 from gammajax.params.tree import fill, fill_weights, has_weights, slots, weight_leaves
 from gammajax.tables import as_text
-from gammajax.units import to_value
-
-
-@dataclasses.dataclass(frozen=True)
-class Covariance:
-    """Covariance of parameters, in their canonical units: `matrix[i, j]` belongs to `paths[i]`, `paths[j]`."""
-
-    paths: tuple[str, ...]
-    matrix: np.ndarray
-
-    @property
-    def correlation(self) -> np.ndarray:
-        """The matrix scaled to one on its diagonal."""
-        error = np.sqrt(np.diag(self.matrix))
-        return self.matrix / np.outer(error, error)
+from gammajax.units import to_number
 
 
 class Models(Mapping[str, SkyModel]):
@@ -49,6 +36,13 @@ class Models(Mapping[str, SkyModel]):
     Paths read `<model name>.spectral.<parameter>`. Every edit returns a new `Models`; patterns such as "cal_*.norm"
     work wherever a path does. Unknown paths, wrong units and values out of bounds fail at the call.
 
+    A linked parameter has no value, bounds, prior or freedom of its own: `set`, `bound`, `prior`, `freeze` and `free`
+    raise for its path, and pass over it in a pattern that matches independent parameters too.
+
+    `Models(other)` and `add(other)` keep all that was decided in `other`; a plain dictionary of its models, such as
+    `{**other}`, holds only their values.
+
+    >>> from gammajax import PowerLaw
     >>> models = Models(crab=SkyModel(PowerLaw())).set("crab.spectral.index", 2.6).freeze("*.amplitude")
     >>> models.value("crab.spectral.index")
     2.6
@@ -64,7 +58,12 @@ class Models(Mapping[str, SkyModel]):
         ]
         self._rows = {row.path: row for row in rows}
         self._covariance: Covariance | None = None
-        for row in rows:
+        if isinstance(members, Models):
+            if twice := sorted(set(members) & set(named)):
+                raise ModelError(f"models are named twice: {', '.join(twice)}; drop() or rename one of each")
+            self._rows |= members._rows
+            self._covariance = None if named else members._covariance
+        for row in self._rows.values():
             row.check()
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -84,9 +83,9 @@ class Models(Mapping[str, SkyModel]):
     @functools.cached_property
     def filled(self) -> dict[str, SkyModel]:
         """All models with their current parameter values, by name."""
-        values = jnp.asarray(np.array([tables.resolved(self._rows, path) for path in self._rows]))
-        tree = fill(tuple(self._members.values()), values)
-        return dict(zip(self._members, tree, strict=True))
+        values = np.array([tables.resolved(self._rows, path) for path in self._rows], dtype=float)
+        # One transfer for all: a call to the device per parameter takes seconds for a hundred models.
+        return jax.device_put(dict(zip(self._members, fill(tuple(self._members.values()), values), strict=True)))
 
     @property
     def datasets_names(self) -> dict[str, tuple[str, ...] | None]:
@@ -166,38 +165,41 @@ class Models(Mapping[str, SkyModel]):
         """
         path = Path(path)
         content = read_yaml(path)
-        if not isinstance(content.get("components"), list):
-            raise FileFormatError(f"{path} has no list 'components'")
-        parts = [from_component(c, like.filled if like else {}, str(path)) for c in content["components"]]
-        names = [name for name, _, _ in parts]
-        if len(set(names)) < len(names):
-            raise ModelError(f"{path}: model names must be unique, got {', '.join(names)}")
-        models = cls({name: model for name, model, _ in parts})
-        entries = {p: entry for _, _, some in parts for p, entry in some.items()}
-        models = models._told(entries)
-        if content.get("covariance"):
-            scale = {p: entry.factor for p, entry in entries.items()}
-            models._covariance = _read_covariance(path.parent / content["covariance"], models, scale)
+        with naming(str(path)):
+            listed = sequence(content.get("components"), "the list 'components'")
+            parts = [from_component(item, like.filled if like else {}) for item in listed]
+            names = [name for name, _, _ in parts]
+            if len(set(names)) < len(names):
+                raise ModelError(f"model names must be unique, got {', '.join(names)}")
+            entries = {p: entry for _, _, some in parts for p, entry in some.items()}
+            models = cls({name: model for name, model, _ in parts})._told(entries)
+            file = content.get("covariance") and text(content["covariance"], "covariance")
         if has_weights(models.tree):
-            models = models.with_weights(
-                fill_weights(models.tree, jax.device_put(read_arrays(path.with_suffix(".h5"), "weights")))
-            )
+            models = models._with_weight_file(path.with_suffix(".h5"))
+        if file:
+            scale = {p: entry.factor for p, entry in entries.items()}
+            models._covariance = read_covariance(path.parent / file, models._rows, models.free_paths, scale)
         return models
 
-    def write(self, path: str | Path, *, gammapy: bool = False) -> Path:
+    def write(self, path: str | Path, *, gammapy: bool = False, freeze_links: bool = False) -> Path:
         """Write as Gammapy's YAML, the covariance beside it, and network weights beside it as HDF5.
 
-        With `gammapy=True`, spectra that only gammajax knows (your own classes, networks) are tabulated so that
-        Gammapy reads them.
+        What Gammapy has no form for (links with factor or offset, log-normal priors, arrays) is written in keys of
+        our own. With `gammapy=True`, spectra that only gammajax knows (your own classes, networks) are tabulated so
+        that Gammapy reads them, and such links and priors are refused; `freeze_links=True` writes frozen values for
+        those links.
         """
         path = Path(path)
-        filled = self.filled
-        parts = [to_component(name, model, self._rows, template=gammapy) for name, model in filled.items()]
-        content: dict[str, Any] = {"components": parts}
-        whole = all(part["spectral"].get("type") != "TemplateSpectralModel" for part in parts)
-        if self._covariance is not None and (whole or not gammapy):
+        rows = without_foreign_links(self._rows) if freeze_links else self._rows
+        writer = Writer(rows, gammapy)
+        content: dict[str, Any] = {"components": [writer.component(name, model) for name, model in self.filled.items()]}
+        if self._covariance is not None:
+            # Gammapy applies the matrix by position to all parameters that it counts, linked ones too.
+            tabled = [name for name, m in self._members.items() if gammapy and not known_to_gammapy(m.spectral)]
+            gone = {f"{name}.{p}" for name in tabled for p, _, _ in slots(self._members[name])}
+            paths = [p for p in rows if p not in gone]
             file = path.with_name(f"{path.stem}_covariance.dat")
-            write_matrix(file, *self._full_covariance())
+            write_matrix(file, paths, self._covariance.expanded(rows, paths))
             content["covariance"] = file.name
         content["metadata"] = {"creator": f"gammajax {version('gammajax')}"}
         if has_weights(self.tree) and not gammapy:
@@ -207,27 +209,30 @@ class Models(Mapping[str, SkyModel]):
     def _told(self, entries: Mapping[str, Entry]) -> Self:
         """The table with what a file says."""
         rows = dict(self._rows)
-        links = linked_sources(entries.items())
+        ties = links(entries)
         for path, entry in entries.items():
             said = {k: getattr(entry, k) for k in ("lower", "upper", "frozen", "error")}
             row = dataclasses.replace(rows[path], **{k: v for k, v in said.items() if v is not None})
-            if entry.prior is not None and path not in links:
+            if entry.prior is not None and path not in ties:
                 row = dataclasses.replace(row, prior=entry.prior.in_unit(row.unit, path))
             row.check()
             rows[path] = row
-        for path, source in links.items():
-            rows[path] = tables.linked(rows, path, source, 1.0, 0.0)
+        for path, link in ties.items():
+            rows[path] = tables.tied(rows, path, link)
         return self._with(rows)
 
-    def _full_covariance(self) -> tuple[list[str], np.ndarray]:
-        """Covariance of all parameters that are not linked, zero where they were not fitted: Gammapy's order."""
-        covariance = self._covariance
-        paths = [path for path, row in self._rows.items() if row.link is None]
-        matrix = np.zeros((len(paths), len(paths)))
-        if covariance is not None:
-            where = [paths.index(path) for path in covariance.paths]
-            matrix[np.ix_(where, where)] = covariance.matrix
-        return paths, matrix
+    def _with_weight_file(self, file: Path) -> Self:
+        """The same table over models with the network weights of a file."""
+        left = jax.device_put(read_arrays(file, "weights"))
+        tree = []
+        for name, model in self._members.items():
+            size = len(weight_leaves(model))
+            with naming(f"{file}: {name}"):
+                tree.append(fill_weights(model, left[:size]))
+            left = left[size:]
+        if left:
+            raise ModelError(f"{file} holds {len(left)} arrays more than the networks of {', '.join(self._members)}")
+        return self.with_weights(tuple(tree))
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
@@ -240,48 +245,45 @@ class Models(Mapping[str, SkyModel]):
             return new
 
         def change(row: Parameter) -> Parameter:
-            if row.link is not None:
-                raise OutOfBounds(f"{row.path} is linked to {row.link.source}: set that, or unlink it first")
             if value is None:
                 raise UnitMismatch(f"{row.path}: set() needs a value")
-            return dataclasses.replace(row, value=float(to_value(value, row.unit, row.path)), error=np.nan)
+            return dataclasses.replace(row, value=to_number(value, row.unit, row.path), error=np.nan)
 
-        return self._edit(pattern, change)
+        return self._edit(pattern, change, OutOfBounds, "set")
 
     def freeze(self, *patterns: str) -> Self:
         """Keep parameters fixed in fits."""
-        return self._each(patterns, lambda row: dataclasses.replace(row, frozen=True))
+        return self._hold(patterns, True)
 
     def free(self, *patterns: str) -> Self:
         """Let fits move parameters."""
-        return self._each(patterns, lambda row: dataclasses.replace(row, frozen=False))
+        return self._hold(patterns, False)
 
     def bound(self, pattern: str, lower: Any = None, upper: Any = None) -> Self:
         """Set bounds; a side left out is unbounded."""
 
         def change(row: Parameter) -> Parameter:
-            if row.link is not None:
-                raise OutOfBounds(f"{row.path} is linked to {row.link.source}: bound that, or unlink it first")
-            low = -np.inf if lower is None else float(to_value(lower, row.unit, f"{row.path}: lower bound"))
-            high = np.inf if upper is None else float(to_value(upper, row.unit, f"{row.path}: upper bound"))
+            low = -np.inf if lower is None else to_number(lower, row.unit, f"{row.path}: lower bound")
+            high = np.inf if upper is None else to_number(upper, row.unit, f"{row.path}: upper bound")
             return dataclasses.replace(row, lower=low, upper=high)
 
-        return self._edit(pattern, change)
+        return self._edit(pattern, change, OutOfBounds, "bound")
 
     def prior(self, pattern: str, prior: Prior | None) -> Self:
         """Place a prior on parameters, or remove it with None."""
 
         def change(row: Parameter) -> Parameter:
-            if prior is not None and row.link is not None:
-                raise PriorError(f"{row.path} is linked to {row.link.source}: place the prior on that")
             if prior is not None and not isinstance(prior, Prior):
                 raise PriorError(f"{row.path}: a prior is one of the classes Normal, Uniform, ..., got {prior!r}")
             return dataclasses.replace(row, prior=None if prior is None else prior.in_unit(row.unit, row.path))
 
-        return self._edit(pattern, change)
+        return self._edit(pattern, change, PriorError, "place the prior on")
 
-    def link(self, pattern: str, to: str, factor: float = 1.0, offset: Any = 0.0) -> Self:
-        """Tie parameters to the parameter `to`: `value = factor * value(to) + offset`."""
+    def link(self, pattern: str, to: str, factor: Any = 1.0, offset: Any = 0.0) -> Self:
+        """Tie parameters to the parameter `to`: `value = factor * value(to) + offset`.
+
+        The law holds for the physical values: with factor 1 a parameter in GeV equals one in TeV.
+        """
         source = self.find(to)
         rows = dict(self._rows)
         for path in self.match(pattern):
@@ -291,11 +293,14 @@ class Models(Mapping[str, SkyModel]):
 
     def unlink(self, *patterns: str) -> Self:
         """Make linked parameters independent again, at their current values."""
-        value = {path: tables.resolved(self._rows, path) for path in self._rows}
-        return self._each(patterns, lambda row: dataclasses.replace(row, link=None, value=value[row.path]))
+        found = [path for pattern in patterns for path in self.match(pattern)]
+        rows = self._rows | {path: tables.cut(self._rows, path) for path in found}
+        for path in found:
+            rows[path].check()
+        return self._with(rows)
 
     def add(self, members: Mapping[str, Any] | None = None, /, **named: Any) -> Self:
-        """Add models; raises `ModelError` if a name is taken."""
+        """Add models, with all that was decided if they come as `Models`; raises `ModelError` if a name is taken."""
         more = type(self)(members, **named)
         for name in more:
             if name in self._members:
@@ -315,14 +320,12 @@ class Models(Mapping[str, SkyModel]):
         return self._with(rows, members)
 
     def fitted(self, values: Mapping[str, float], covariance: Covariance | None) -> Self:
-        """Values and errors as a fit found them."""
-        errors = {}
-        if covariance is not None:
-            errors = dict(zip(covariance.paths, np.sqrt(np.diag(covariance.matrix)), strict=True))
+        """Values and errors as a fit found them; the error of a parameter on a bound is NaN."""
+        errors = {} if covariance is None else dict(zip(covariance.paths, covariance.errors, strict=True))
         rows = dict(self._rows)
         for path, value in values.items():
-            # The way to z and back may round: a value on a bound stays on it.
-            inside = float(np.clip(value, rows[path].lower, rows[path].upper))
+            # The way to z and back may round: a value on a limit stays on it.
+            inside = float(np.clip(value, *rows[path].range))
             rows[path] = dataclasses.replace(rows[path], value=inside, error=float(errors.get(path, np.nan)))
         new = self._with(rows)
         new._covariance = covariance
@@ -355,15 +358,25 @@ class Models(Mapping[str, SkyModel]):
 
     # -- private ---------------------------------------------------------------------------------------------------
 
-    def _each(self, patterns: tuple[str, ...], change: Callable[[Parameter], Parameter]) -> Self:
+    def _hold(self, patterns: tuple[str, ...], frozen: bool) -> Self:
         new = self
         for pattern in patterns:
-            new = new._edit(pattern, change)
+            verb = "freeze" if frozen else "free"
+            new = new._edit(pattern, lambda row: dataclasses.replace(row, frozen=frozen), LinkError, verb)
         return new
 
-    def _edit(self, pattern: str, change: Callable[[Parameter], Parameter]) -> Self:
+    def _edit(
+        self, pattern: str, change: Callable[[Parameter], Parameter], refusal: type[GammajaxError], verb: str
+    ) -> Self:
+        """Change the parameters that match; linked ones are passed over, unless nothing else matches."""
+        found = self.match(pattern)
+        independent = [path for path in found if self._rows[path].link is None]
+        if not independent:
+            row = self._rows[found[0]]
+            source = row.link.source if row.link else ""
+            raise refusal(f"{row.path} is linked to {source}: {verb} that, or unlink it first")
         rows = dict(self._rows)
-        for path in self.match(pattern):
+        for path in independent:
             rows[path] = change(rows[path])
             rows[path].check()
         return self._with(rows)
@@ -374,23 +387,6 @@ class Models(Mapping[str, SkyModel]):
         new._rows = rows
         new._covariance = None
         return new
-
-
-def _read_covariance(path: Path, models: Models, scale: Mapping[str, float]) -> Covariance:
-    """The covariance of the free parameters; rows are found by name, or by order where a file's names are not unique.
-
-    `scale` turns the file's units into canonical ones. Raises `FileFormatError` if parameters are missing.
-    """
-    names, matrix = read_matrix(path)
-    paths = [p for p, row in models.rows.items() if row.link is None]
-    if not set(models.free_paths) <= set(names):
-        if len(names) != len(paths):
-            missing = sorted(set(models.free_paths) - set(names))
-            raise FileFormatError(f"{path} has no row for {', '.join(missing)}")
-        names = paths
-    where = [names.index(p) for p in models.free_paths]
-    factor = np.array([scale.get(p, 1.0) for p in models.free_paths])
-    return Covariance(tuple(models.free_paths), matrix[np.ix_(where, where)] * np.outer(factor, factor))
 
 
 def _sky_model(name: str, model: Any) -> SkyModel:

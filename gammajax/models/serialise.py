@@ -1,72 +1,33 @@
-"""Models as Gammapy's YAML components, in both directions.
+"""Models as Gammapy's YAML components: writing (`models/parse.py` reads them).
 
-Classes are found by their tags among all subclasses of `SpectralModel`; no table needs to be kept. Files are data
-only: reading one never executes code from it.
+What Gammapy has no form for is written in keys of our own, or refused where the file is meant for Gammapy.
 """
 
 import dataclasses
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from gammajax.errors import FileFormatError, LinkError, ModelError, nearest
+from gammajax.errors import LinkError, PriorError
 from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evaluate
+from gammajax.models.tags import GAMMAPY_PRIORS, priors
+from gammajax.params import table as tables
 from gammajax.params.field import ParamSpec, TableSpec, WeightsSpec, spec_of
-from gammajax.params.priors import LogUniform, Normal, Prior, Uniform
-from gammajax.params.table import Link, Parameter
-from gammajax.units import conversion
-
-# Gammapy's names of the priors and of their numbers, in the order of our fields.
-_PRIORS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {
-    "GaussianPrior": (Normal, ("mu", "sigma")),
-    "UniformPrior": (Uniform, ("min", "max")),
-    "LogUniformPrior": (LogUniform, ("min", "max")),
-}
+from gammajax.params.table import Parameter
 
 _EXPORT_ENERGIES = np.geomspace(1e-6, 1e4, 1001)
 """Energies [TeV] at which a spectrum that Gammapy does not know is tabulated for it."""
 
 
-def registry() -> dict[str, type[SpectralModel]]:
-    """All spectral models by tag; a class without tags, such as one written in a notebook, by its own name."""
-    found: dict[str, type[SpectralModel]] = {}
-    waiting = list(SpectralModel.__subclasses__())
-    while waiting:
-        cls = waiting.pop()
-        waiting += cls.__subclasses__()
-        for tag in cls.tag or (cls.__name__,):
-            found[tag] = cls
-    return found
-
-
-# -- writing -------------------------------------------------------------------------------------------------------
-
-
-def to_component(name: str, model: SkyModel, rows: Mapping[str, Parameter], *, template: bool) -> dict[str, Any]:
-    """One model as a component; with `template`, spectra that Gammapy does not know become tables.
-
-    Raises `LinkError` for links that Gammapy cannot express (it ties equal names with factor one).
-    """
-    spectral = model.spectral
-    if template and not _known_to_gammapy(spectral):
-        spectral = tabulated(spectral)
-    component: dict[str, Any] = {
-        "name": name,
-        "type": "SkyModel",
-        "spectral": _model_to_dict(spectral, f"{name}.spectral", rows),
-    }
-    if model.datasets_names is not None:
-        component["datasets_names"] = list(model.datasets_names)
-    return component
-
-
-def _known_to_gammapy(model: SpectralModel) -> bool:
+def known_to_gammapy(model: SpectralModel) -> bool:
+    """True if the model and all its parts carry tags of Gammapy."""
     parts = [getattr(model, f.name) for f in dataclasses.fields(model)]
-    return bool(model.tag) and all(_known_to_gammapy(part) for part in parts if isinstance(part, SpectralModel))
+    return bool(model.tag) and all(known_to_gammapy(part) for part in parts if isinstance(part, SpectralModel))
 
 
 def tabulated(model: SpectralModel) -> TemplateSpectralModel:
@@ -76,197 +37,129 @@ def tabulated(model: SpectralModel) -> TemplateSpectralModel:
     return TemplateSpectralModel(energy=jnp.asarray(_EXPORT_ENERGIES[inside]), values=jnp.asarray(values[inside]))
 
 
-def _model_to_dict(model: SpectralModel, path: str, rows: Mapping[str, Parameter]) -> dict[str, Any]:
-    out: dict[str, Any] = {"type": (model.tag or (type(model).__name__,))[0]}
-    parameters = []
-    for field in dataclasses.fields(model):
-        value, spec = getattr(model, field.name), spec_of(field)
-        if isinstance(spec, ParamSpec):
-            parameters += _parameters_to_list(f"{path}.{field.name}", value, rows)
-        elif isinstance(spec, TableSpec):
-            out[field.name] = {"data": np.asarray(value).tolist(), "unit": _data_unit(model, field.name)}
-        elif isinstance(value, SpectralModel):
-            out[field.name] = _model_to_dict(value, f"{path}.{field.name}", rows)
-        elif not isinstance(spec, WeightsSpec):
-            out[field.name] = value
-    if parameters or not any(isinstance(v, dict) for v in out.values()):
-        out["parameters"] = parameters
-    return out
+def without_foreign_links(rows: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """The rows, those with a link that Gammapy cannot express frozen at their values instead."""
+    return {
+        path: row if _shared(path, rows) else dataclasses.replace(tables.cut(rows, path), frozen=True)
+        for path, row in rows.items()
+    }
 
 
-def _data_unit(model: SpectralModel, name: str) -> str:
-    (field,) = (f for f in dataclasses.fields(model) if f.name == name)
-    return field.metadata["converter"].unit
-
-
-def _parameters_to_list(path: str, value: Any, rows: Mapping[str, Parameter]) -> list[dict[str, Any]]:
-    paths = [path] if np.ndim(value) == 0 else [f"{path}.{i}" for i in range(np.size(value))]
-    return [_row_to_dict(p, rows) for p in paths]
-
-
-def _row_to_dict(path: str, rows: Mapping[str, Parameter]) -> dict[str, Any]:
+def _shared(path: str, rows: Mapping[str, Parameter]) -> bool:
+    """True if the parameter is its own, or one with another: equal in name and unit, factor 1, offset 0."""
     row = rows[path]
-    source = row if row.link is None else rows[row.link.source]
-    out: dict[str, Any] = {"name": path.rsplit(".", 1)[-1], "value": source.value}
-    if row.unit:
-        out["unit"] = row.unit
-    out |= {"error": 0.0 if np.isnan(source.error) else source.error, "min": _bound(source.lower)}
-    out |= {"max": _bound(source.upper), "frozen": source.frozen}
-    if row.link is not None or any(r.link is not None and r.link.source == path for r in rows.values()):
-        out["link"] = _link_label(row, source)
-    if source.prior is not None:
-        out["prior"] = _prior_to_dict(source)
-    return out
+    if row.link is None:
+        return True
+    source = rows[row.link.source]
+    same = (_name(path), row.unit) == (_name(source.path), source.unit)
+    return same and (row.link.factor, row.link.offset) == (1.0, 0.0)
+
+
+def _name(path: str) -> str:
+    """The last part of a path, with the position if it is an element of an array: `index`, `c.0`."""
+    found = re.search(r"[^.]+(\.\d+)*$", path)
+    return found.group() if found else path
+
+
+@dataclasses.dataclass(frozen=True)
+class Writer:
+    """Turns models and their table into components; with `gammapy`, into what Gammapy reads."""
+
+    rows: Mapping[str, Parameter]
+    gammapy: bool = False
+
+    def component(self, name: str, model: SkyModel) -> dict[str, Any]:
+        """One model as a component; for Gammapy, a spectrum that it does not know becomes a table.
+
+        Raises `LinkError` or `PriorError` for links and priors that Gammapy cannot express.
+        """
+        spectral = model.spectral
+        if self.gammapy and not known_to_gammapy(spectral):
+            spectral = tabulated(spectral)
+        out: dict[str, Any] = {"name": name, "type": "SkyModel", "spectral": self._model(spectral, f"{name}.spectral")}
+        if model.datasets_names is not None:
+            out["datasets_names"] = list(model.datasets_names)
+        return out
+
+    def _model(self, model: SpectralModel, path: str) -> dict[str, Any]:
+        out: dict[str, Any] = {"type": (model.tag or (type(model).__name__,))[0]}
+        parameters: list[dict[str, Any]] = []
+        for field in dataclasses.fields(model):
+            value, spec, name = getattr(model, field.name), spec_of(field), field.name
+            if isinstance(spec, ParamSpec):
+                parameters += self._parameters(f"{path}.{name}", value)
+                if np.ndim(value) > 1:
+                    out.setdefault("shapes", {})[name] = list(np.shape(value))
+            elif isinstance(spec, TableSpec):
+                out[name] = {"data": np.asarray(value).tolist(), "unit": field.metadata["converter"].unit}
+            elif not isinstance(spec, WeightsSpec):
+                out[name] = self._part(value, f"{path}.{name}")
+        if parameters or not any(isinstance(v, dict) for v in out.values()):
+            out["parameters"] = parameters
+        return out
+
+    def _part(self, value: Any, path: str) -> Any:
+        """A model inside a model, a list of such, or a plain value."""
+        if isinstance(value, SpectralModel):
+            return self._model(value, path)
+        if isinstance(value, list | tuple):
+            return [self._part(x, f"{path}.{i}") for i, x in enumerate(value)]
+        return value
+
+    def _parameters(self, path: str, value: Any) -> list[dict[str, Any]]:
+        name = path.rsplit(".", 1)[-1]
+        if np.ndim(value) == 0:
+            return [self._parameter(path, name)]
+        return [self._parameter(f"{path}.{i}", f"{name}.{i}") for i in range(np.size(value))]
+
+    def _parameter(self, path: str, name: str) -> dict[str, Any]:
+        row = self.rows[path]
+        if not _shared(path, self.rows):
+            return self._own_link(row, name)
+        origin = row if row.link is None else self.rows[row.link.source]
+        out = self._row(origin, name)
+        if origin.path in self._labelled:
+            out["link"] = f"{name}@{origin.path.removesuffix('.' + name)}"
+        return out
+
+    @functools.cached_property
+    def _labelled(self) -> set[str]:
+        """Paths of the parameters that others share."""
+        shared = (row for path, row in self.rows.items() if _shared(path, self.rows))
+        return {row.link.source for row in shared if row.link is not None}
+
+    def _own_link(self, row: Parameter, name: str) -> dict[str, Any]:
+        """A parameter with a link that needs keys of our own."""
+        if row.link is None or self.gammapy:
+            raise LinkError(
+                f"{row.path} = {row.link}: Gammapy's files can only tie parameters of one name and unit with factor 1 "
+                "and offset 0; write(..., freeze_links=True) writes it as a frozen value"
+            )
+        law = {"link": row.link.source, "link_factor": row.link.factor, "link_offset": row.link.offset}
+        return self._row(tables.cut(self.rows, row.path), name) | law
+
+    def _row(self, row: Parameter, name: str) -> dict[str, Any]:
+        out: dict[str, Any] = {"name": name, "value": row.value}
+        if row.unit:
+            out["unit"] = row.unit
+        out["error"] = 0.0 if np.isnan(row.error) else row.error
+        out |= {"min": _bound(row.lower), "max": _bound(row.upper), "frozen": row.frozen}
+        if row.prior is not None:
+            out["prior"] = self._prior(row)
+        return out
+
+    def _prior(self, row: Parameter) -> dict[str, Any]:
+        known = GAMMAPY_PRIORS if self.gammapy else priors()
+        for tag, (cls, names) in known.items():
+            if type(row.prior) is cls:
+                values = [float(getattr(row.prior, field.name)) for field in dataclasses.fields(cls)]
+                listed = [{"name": n, "value": x} for n, x in zip(names, values, strict=True)]
+                return {"type": tag, "parameters": listed, "weight": 1.0}
+        raise PriorError(
+            f"{row.path}: the prior {row.prior} has no form in Gammapy's files, which know "
+            f"{', '.join(known)}; remove it with prior(path, None), or write without gammapy=True"
+        )
 
 
 def _bound(x: float) -> float:
     return x if np.isfinite(x) else float("nan")
-
-
-def _link_label(row: Parameter, source: Parameter) -> str:
-    name = source.path.rsplit(".", 1)[-1]
-    if row.link is not None and (row.link != Link(source.path) or row.path.rsplit(".", 1)[-1] != name):
-        raise LinkError(
-            f"{row.path} = {row.link}: Gammapy's files can only tie parameters of one name with factor 1 and offset 0; "
-            "unlink() and freeze() it to write its value"
-        )
-    return f"{name}@{source.path.removesuffix('.' + name)}"
-
-
-def _prior_to_dict(row: Parameter) -> dict[str, Any]:
-    for tag, (cls, names) in _PRIORS.items():
-        if type(row.prior) is cls:
-            numbers = [float(x) for x in vars(row.prior).values()]
-            parameters = [{"name": n, "value": x} for n, x in zip(names, numbers, strict=True)]
-            return {"type": tag, "parameters": parameters, "weight": 1.0}
-    raise ModelError(f"{row.path}: the prior {row.prior} has no form in Gammapy's files")
-
-
-# -- reading -------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """What a file says about one parameter besides its value, in canonical units; None where it says nothing."""
-
-    lower: float | None
-    upper: float | None
-    frozen: bool | None
-    error: float | None
-    link: str | None
-    prior: Prior | None
-    factor: float
-    """Size of the file's unit in the canonical unit."""
-
-
-def from_component(
-    component: Mapping[str, Any], like: Mapping[str, SkyModel], source: str
-) -> tuple[str, SkyModel, dict[str, Entry]]:
-    """Name, model, and what is said about its parameters, of one component of a models YAML.
-
-    `like` supplies the architecture of models with networks, by name. `source` names the file in messages.
-    Raises `FileFormatError` or `ModelError`.
-    """
-    name, kind = str(component.get("name", "")), component.get("type")
-    if not name:
-        raise FileFormatError(f"{source}: a component has no name")
-    if kind != "SkyModel":
-        raise ModelError(f"{source}: {name} is a {kind!r}; only SkyModel components can be read")
-    for part in ("spatial", "temporal"):
-        if component.get(part):
-            raise ModelError(f"{source}: {name} has a {part} model, which spectra do not use: remove it")
-    if not isinstance(component.get("spectral"), dict):
-        raise FileFormatError(f"{source}: {name} has no spectral model")
-    entries: dict[str, Entry] = {}
-    template = like[name].spectral if name in like else None
-    spectral = _model_from_dict(component["spectral"], f"{name}.spectral", template, entries, source)
-    return name, SkyModel(spectral, datasets_names=component.get("datasets_names")), entries
-
-
-def _model_from_dict(
-    content: Mapping[str, Any], path: str, like: SpectralModel | None, entries: dict[str, Entry], source: str
-) -> SpectralModel:
-    known = registry()
-    tag = content.get("type")
-    if tag not in known:
-        close = nearest(str(tag), known)
-        raise ModelError(f"{source}: {path} has the unknown type {tag!r}" + (f"; nearest: {close}" if close else ""))
-    cls = known[tag]
-    listed = {str(p.get("name")): p for p in content.get("parameters", [])}
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    stray = [name for name in listed if re.sub(r"\.\d+$", "", name) not in fields]
-    if stray:
-        close = nearest(stray[0], [n for n, f in fields.items() if isinstance(spec_of(f), ParamSpec)])
-        raise ModelError(f"{source}: {tag} of {path} has no parameter {stray[0]!r}; nearest: {close}")
-    arguments: dict[str, Any] = {}
-    for name, field in fields.items():
-        spec = spec_of(field)
-        if isinstance(spec, ParamSpec) and name in listed:
-            arguments[name], entries[f"{path}.{name}"] = _parameter(listed[name], spec, f"{path}.{name}", source)
-        elif isinstance(spec, TableSpec) and name in content:
-            values = content[name]
-            factor = conversion(values.get("unit", ""), field.metadata["converter"].unit, f"{source}: {path}.{name}")
-            arguments[name] = np.asarray(values["data"], dtype=float) * factor
-        elif isinstance(spec, WeightsSpec):
-            if like is None or type(like) is not cls:
-                raise ModelError(f"{source}: {path} holds a network: pass like=Models(...) with its architecture")
-            arguments[name] = getattr(like, name)
-        elif isinstance(content.get(name), Mapping):
-            part = getattr(like, name, None)
-            arguments[name] = _model_from_dict(content[name], f"{path}.{name}", part, entries, source)
-        elif name in content and spec is None:
-            arguments[name] = content[name]
-    try:
-        return cls(**arguments)
-    except TypeError as error:
-        raise FileFormatError(f"{source}: {path} ({tag}) is incomplete: {error}") from error
-
-
-def _parameter(content: Mapping[str, Any], spec: ParamSpec, path: str, source: str) -> tuple[float, Entry]:
-    where = f"{source}: {path}"
-    factor = conversion(content.get("unit") or spec.unit, spec.unit, where)
-    try:
-        number = {k: float(content[k]) for k in ("value", "min", "max", "error") if content.get(k) is not None}
-    except (TypeError, ValueError) as error:
-        raise FileFormatError(f"{where}: value, min, max and error must be numbers: {error}") from error
-    if "value" not in number:
-        raise FileFormatError(f"{where} has no value")
-    prior = content.get("prior")
-    entry = Entry(
-        lower=_side(number.get("min"), factor, -np.inf),
-        upper=_side(number.get("max"), factor, np.inf),
-        frozen=bool(content["frozen"]) if "frozen" in content else None,
-        error=number["error"] * factor if number.get("error", 0.0) > 0 else None,
-        link=content.get("link"),
-        prior=None if prior is None else _prior_from_dict(prior, factor, where),
-        factor=factor,
-    )
-    return number["value"] * factor, entry
-
-
-def _side(x: float | None, factor: float, missing: float) -> float | None:
-    return None if x is None else missing if np.isnan(x) else x * factor
-
-
-def _prior_from_dict(content: Mapping[str, Any], factor: float, where: str) -> Prior:
-    tag = content.get("type")
-    if tag not in _PRIORS:
-        raise ModelError(f"{where}: the prior {tag!r} is not one of {', '.join(_PRIORS)}")
-    if float(content.get("weight", 1.0)) != 1.0:
-        raise ModelError(f"{where}: priors with a weight other than 1 are no densities; widen or narrow it instead")
-    cls, names = _PRIORS[tag]
-    values = {str(p.get("name")): float(p["value"]) for p in content.get("parameters", [])}
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise FileFormatError(f"{where}: its {tag} lacks {', '.join(missing)}")
-    return cls(*(values[name] * factor for name in names))
-
-
-def linked_sources(entries: Iterable[tuple[str, Entry]]) -> dict[str, str]:
-    """For parameters that share a link label with an earlier one: path -> path of the earliest."""
-    first: dict[str, str] = {}
-    links = {}
-    for path, entry in entries:
-        if entry.link is not None and first.setdefault(entry.link, path) != path:
-            links[path] = first[entry.link]
-    return links

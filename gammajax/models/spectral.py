@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from astropy import units as u
+from jax.core import Tracer
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import ModelError
@@ -135,14 +136,33 @@ class TemplateSpectralModel(SpectralModel):
     values: Float[Array, "point"] = table(unit=DNDE)
 
     def __check_init__(self) -> None:
-        if isinstance(self.energy, jax.Array) and self.energy.ndim == 1 and self.energy.shape != self.values.shape:
-            raise ModelError(f"TemplateSpectralModel: {self.energy.shape[0]} energies, {self.values.shape} values")
+        tables = (self.energy, self.values)
+        # Only tables that a person gave: transformations build instances from tracers and placeholders.
+        if all(isinstance(x, jax.Array) and not isinstance(x, Tracer) for x in tables):
+            _check_template(*map(np.asarray, tables))
 
     def dnde(self, energy: Scalar) -> Scalar:
         x, y = jnp.log(self.energy), jnp.log(self.values)
         t = jnp.log(energy)
         low = jnp.clip(jnp.searchsorted(x, t) - 1, 0, x.size - 2)
         return jnp.exp(y[low] + (t - x[low]) * (y[low + 1] - y[low]) / (x[low + 1] - x[low]))
+
+
+def _check_template(energy: np.ndarray, values: np.ndarray) -> None:
+    """Raise `ModelError` if ln dnde cannot be interpolated in ln E."""
+    wrong = (
+        f"energies of shape {energy.shape} and values of shape {values.shape}; both must be lists of equal length"
+        if energy.ndim != 1 or energy.shape != values.shape
+        else f"{energy.size} points; at least 2 are needed"
+        if energy.size < 2
+        else "energies that are not positive, finite and increasing; sort them"
+        if not (energy[0] > 0 and np.all(np.diff(energy) > 0) and np.isfinite(energy[-1]))
+        else "values that are not positive and finite; leave those points out"
+        if not np.all((values > 0) & np.isfinite(values))
+        else ""
+    )
+    if wrong:
+        raise ModelError(f"TemplateSpectralModel has {wrong}")
 
 
 OPERATORS = {"add": python_operator.add, "mul": python_operator.mul}
@@ -157,6 +177,8 @@ class CompoundSpectralModel(SpectralModel):
     operator: str = eqx.field(static=True, default="add")
 
     def __check_init__(self) -> None:
+        for part in (self.model1, self.model2):
+            _spectral(part)
         if self.operator not in OPERATORS:
             raise ModelError(f"CompoundSpectralModel: operator {self.operator!r} is not one of {', '.join(OPERATORS)}")
 

@@ -26,12 +26,21 @@ class Layout(eqx.Module):
     lower: Vector
     """Bounds in `z`; infinite where there is none."""
     upper: Vector
+    least: Vector
+    """The same bounds in natural units."""
+    greatest: Vector
     held: Bool[Array, "free"]
     """Pinned for now: the shape of `z` is unchanged, its gradient there is zero."""
 
     def natural(self, z: Vector) -> Vector:
         """Values of the free parameters, in their units, at `z`."""
-        return jnp.where(self.log, jnp.exp(jnp.where(self.log, z, 0.0)), z * self.scale)
+        power = jnp.exp(jnp.where(self.log, z, 0.0))
+        # exp(log(limit)) rounds to either side of a limit, and beyond it a prior's density is zero: the value is put on
+        # the limit. The derivative stays that of the exponential.
+        inside = jnp.clip(power, self.least, self.greatest)
+        inside = jnp.where(z >= self.upper, self.greatest, jnp.where(z <= self.lower, self.least, inside))
+        power = jnp.where(inside == power, power, power + lax.stop_gradient(inside - power))
+        return jnp.where(self.log, power, z * self.scale)
 
     def to_z(self, natural: Vector) -> Vector:
         """The vector `z` of given values of the free parameters."""

@@ -14,7 +14,7 @@ from jax.scipy.stats import norm
 
 from gammajax._typing import Array, Float, Int, Scalar
 from gammajax.errors import PriorError
-from gammajax.units import to_value
+from gammajax.units import to_number
 
 
 class Prior(eqx.Module):
@@ -36,7 +36,7 @@ class Prior(eqx.Module):
     def in_unit(self, unit: str, what: str) -> Self:
         """The prior with its numbers as float arrays in `unit`; `what` names the parameter in messages."""
         numbers = {
-            k: to_value(v, self.number_unit(k, unit), f"{what}: {k} of its prior") for k, v in vars(self).items()
+            k: to_number(v, self.number_unit(k, unit), f"{what}: {k} of its prior") for k, v in vars(self).items()
         }
         bad = [k for k, v in numbers.items() if not np.isfinite(v)]
         if bad:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
@@ -19,7 +18,7 @@ from gammajax.params.field import ParamSpec, Scale
 from gammajax.params.layout import Layout
 from gammajax.params.priors import Prior, PriorGroup
 from gammajax.tables import make_table
-from gammajax.units import to_value, unit_of
+from gammajax.units import conversion, to_number, unit_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +116,24 @@ def resolved_error(rows: Rows, path: str) -> float:
     return row.error if row.link is None else abs(row.link.factor) * rows[row.link.source].error
 
 
-def linked(rows: Rows, path: str, source: str, factor: float, offset: Any) -> Parameter:
-    """The row of `path` linked to `source`. Raises `LinkError` for links across units, to itself or to a link."""
+def linked(rows: Rows, path: str, source: str, factor: Any, offset: Any) -> Parameter:
+    """The row of `path` tied to `source` by `factor` and `offset` of the physical values, whatever their units.
+
+    Raises `LinkError` for links across kinds of units, to itself or to a link.
+    """
     row, origin = rows[path], rows[source]
+    if not unit_of(row.unit).is_equivalent(unit_of(origin.unit)):
+        raise LinkError(f"cannot link {path} ({row.unit or 1}) to {source} ({origin.unit or 1}): units differ")
+    number = to_number(factor, "", f"{path}: factor of its link") * conversion(origin.unit, row.unit)
+    return tied(rows, path, Link(source, number, to_number(offset, row.unit, f"{path}: offset of its link")))
+
+
+def tied(rows: Rows, path: str, link: Link) -> Parameter:
+    """The row of `path` with a link, whose numbers are in canonical units. Raises `LinkError`."""
+    row, source = rows[path], link.source
+    if source not in rows:
+        raise LinkError(f"cannot link {path} to {source}, which does not exist; nearest: {nearest(source, rows)}")
+    origin = rows[source]
     if path == source:
         raise LinkError(f"{path} cannot be linked to itself")
     if origin.link is not None:
@@ -127,11 +141,8 @@ def linked(rows: Rows, path: str, source: str, factor: float, offset: Any) -> Pa
     followers = [p for p, r in rows.items() if r.link is not None and r.link.source == path]
     if followers:
         raise LinkError(f"cannot link {path}: {', '.join(followers)} is linked to it")
-    if not unit_of(row.unit).is_equivalent(unit_of(origin.unit)):
-        raise LinkError(f"cannot link {path} ({row.unit or 1}) to {source} ({origin.unit or 1}): units differ")
     if row.prior is not None:
         raise PriorError(f"{path} has a prior: remove it before linking, or place it on {source}")
-    link = Link(source, float(factor), float(to_value(offset, row.unit, f"{path}: offset of its link")))
     if not math.isfinite(link.factor) or link.factor == 0 or not math.isfinite(link.offset):
         raise LinkError(
             f"cannot link {path} to {source}: factor {link.factor:g} and offset {link.offset:g} make no law"
@@ -144,6 +155,11 @@ def linked(rows: Rows, path: str, source: str, factor: float, offset: Any) -> Pa
     return dataclasses.replace(row, link=link)
 
 
+def cut(rows: Rows, path: str) -> Parameter:
+    """The row of `path` without its link, at its current value."""
+    return dataclasses.replace(rows[path], link=None, value=resolved(rows, path), error=resolved_error(rows, path))
+
+
 def layout(rows: Iterable[Parameter]) -> Layout:
     """The table as arrays."""
     rows = list(rows)
@@ -151,10 +167,11 @@ def layout(rows: Iterable[Parameter]) -> Layout:
     links = [row.link or Link(row.path) for row in rows]
     free = [row for row in rows if row.free]
     log = np.array([row.scale == "log" for row in free], dtype=bool)
-    scale = np.array([_scale(row) for row in free])
+    scale = np.array([_scale(row) for row in free], dtype=float)
 
-    def boxed(bounds: list[float]) -> np.ndarray:
-        bound = np.array(bounds, dtype=float)
+    least, greatest = (np.array([row.range[side] for row in free], dtype=float) for side in (0, 1))
+
+    def boxed(bound: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
             logarithm = np.where(bound > 0, np.log(bound), -np.inf)
         return np.where(log, logarithm, bound / scale)
@@ -167,8 +184,10 @@ def layout(rows: Iterable[Parameter]) -> Layout:
         "free": np.array([index[row.path] for row in free], dtype=np.int32),
         "scale": scale,
         "log": log,
-        "lower": boxed([row.range[0] for row in free]),
-        "upper": boxed([row.range[1] for row in free]),
+        "lower": boxed(least),
+        "upper": boxed(greatest),
+        "least": least,
+        "greatest": greatest,
         "held": np.zeros(len(free), dtype=bool),
     }
     return Layout(**jax.device_put(arrays))
@@ -196,8 +215,9 @@ def prior_groups(rows: Iterable[Parameter]) -> tuple[PriorGroup, ...]:
     groups = []
     for family in sorted(families, key=lambda cls: (cls.__name__, cls.__module__)):
         slots, priors = zip(*families[family], strict=True)
-        numbers = {key: jnp.stack([getattr(p, key) for p in priors]) for key in vars(priors[0])}
-        groups.append(PriorGroup(jnp.asarray(np.array(slots, dtype=np.int32)), type(priors[0])(**numbers)))
+        numbers = {key: np.array([getattr(p, key) for p in priors], dtype=float) for key in vars(priors[0])}
+        # Host arrays, one transfer: operations on the device would each compile a little program.
+        groups.append(PriorGroup(*jax.device_put((np.array(slots, dtype=np.int32), family(**numbers)))))
     return tuple(groups)
 
 

@@ -4,7 +4,7 @@ The order of the slots is the order of the tree's leaves; only `param()` leaves 
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Float
-from gammajax.errors import UndeclaredArray
+from gammajax.errors import ModelError, UndeclaredArray
 from gammajax.params.field import ParamSpec, Spec, TableSpec, WeightsSpec, spec_of
 
 Tree = TypeVar("Tree")
@@ -77,8 +77,11 @@ def slots(tree: Any) -> list[tuple[str, ParamSpec, float]]:
     return found
 
 
-def fill(tree: Tree, values: Float[Array, "slot"]) -> Tree:
-    """The tree with its parameter leaves replaced by `values`, in slot order; differentiable in `values`."""
+def fill(tree: Tree, values: Float[Array | np.ndarray, "slot"]) -> Tree:
+    """The tree with its parameter leaves replaced by `values`, in slot order; differentiable in `values`.
+
+    Host arrays in, host arrays out: slices of device arrays would each be a call to the device.
+    """
     specs = [leaf.spec for leaf in leaves(tree)]
     old, structure = jax.tree_util.tree_flatten(tree)
     new, start = [], 0
@@ -97,8 +100,18 @@ def weight_leaves(tree: Any) -> list[Array]:
     return [leaf.value for leaf in leaves(tree) if isinstance(leaf.spec, WeightsSpec) and eqx.is_array(leaf.value)]
 
 
-def fill_weights(tree: Tree, new: list[Array]) -> Tree:
-    """The tree with the arrays of its `weights()` blocks replaced by `new`, in tree order."""
+def fill_weights(tree: Tree, new: Sequence[Any]) -> Tree:
+    """The tree with the arrays of its `weights()` blocks replaced by `new`, in tree order.
+
+    Raises `ModelError` if number or shapes of the arrays are not those of the tree.
+    """
+    held = weight_leaves(tree)
+    shapes, given = [jnp.shape(x) for x in held], [jnp.shape(x) for x in new]
+    if shapes != given:
+        raise ModelError(
+            f"the weights do not fit the network: it has {len(shapes)} arrays of shapes {_listed(shapes)}, "
+            f"given are {len(given)} of shapes {_listed(given)}; use the architecture that was fitted"
+        )
     specs = [leaf.spec for leaf in leaves(tree)]
     old, structure = jax.tree_util.tree_flatten(tree)
     values = iter(new)
@@ -107,6 +120,10 @@ def fill_weights(tree: Tree, new: list[Array]) -> Tree:
         for spec, leaf in zip(specs, old, strict=True)
     ]
     return jax.tree_util.tree_unflatten(structure, changed)
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join(map(str, shapes)) or "none"
 
 
 def has_weights(tree: Any) -> bool:

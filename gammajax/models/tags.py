@@ -1,0 +1,43 @@
+"""Names of classes in files: spectral models and priors, found among all subclasses.
+
+No table of spectral models needs to be kept; a class written in a notebook goes by its own name.
+"""
+
+from typing import Any, TypeVar
+
+from gammajax.models.spectral import SpectralModel
+from gammajax.params.priors import LogNormal, LogUniform, Normal, Prior, Uniform
+
+T = TypeVar("T")
+
+GAMMAPY_PRIORS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {
+    "GaussianPrior": (Normal, ("mu", "sigma")),
+    "UniformPrior": (Uniform, ("min", "max")),
+    "LogUniformPrior": (LogUniform, ("min", "max")),
+}
+"""Gammapy's names of the priors and of their numbers, in the order of our fields."""
+
+_OURS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {"LogNormalPrior": (LogNormal, ("median", "sigma"))}
+
+
+def spectral_models() -> dict[str, type[SpectralModel]]:
+    """All spectral models by tag; a class without tags by its own name."""
+    return {tag: cls for cls in _subclasses(SpectralModel) for tag in cls.tag or (cls.__name__,)}
+
+
+def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:
+    """All priors by their names in files, with the names of their numbers in the order of their fields."""
+    named: dict[str, Any] = GAMMAPY_PRIORS | _OURS
+    known = {cls for cls, _ in named.values()}
+    own = {cls.__name__: (cls, tuple(cls.__dataclass_fields__)) for cls in _subclasses(Prior) if cls not in known}
+    return own | named
+
+
+def _subclasses(base: type[T]) -> list[type[T]]:
+    found = []
+    waiting = list(base.__subclasses__())
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        found.append(cls)
+    return found
