@@ -85,7 +85,8 @@ class Models(Mapping[str, SkyModel]):
         """All models with their current parameter values, by name."""
         values = np.array([tables.resolved(self._rows, path) for path in self._rows], dtype=float)
         # One transfer for all: a call to the device per parameter takes seconds for a hundred models.
-        return jax.device_put(dict(zip(self._members, fill(tuple(self._members.values()), values), strict=True)))
+        tree = jax.device_put(fill(tuple(self._members.values()), values))
+        return dict(zip(self._members, tree, strict=True))
 
     @property
     def datasets_names(self) -> dict[str, tuple[str, ...] | None]:

@@ -87,8 +87,6 @@ def _datasets_names(content: Any, name: str) -> list[str] | None:
 
 def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth: int = 0) -> SpectralModel:
     content = mapping(content, path)
-    if depth > _DEEPEST:
-        raise FileFormatError(f"{path} is nested more than {_DEEPEST} models deep")
     cls = _class(text(content.get("type"), f"the type of {path}"), path)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     listed = _listed(content.get("parameters", []), path)
@@ -135,7 +133,7 @@ def _built(cls: type[SpectralModel], arguments: dict[str, Any], path: str) -> Sp
 def _part(content: Any, path: str, like: Any, entries: dict[str, Entry], depth: int) -> Any:
     """A model inside a model, a tuple of such, or a plain value."""
     if depth > _DEEPEST:
-        raise FileFormatError(f"{path} is nested more than {_DEEPEST} levels deep")
+        raise FileFormatError(f"{path} is nested more than {_DEEPEST} models deep")
     if isinstance(content, dict):
         return _model(content, path, like, entries, depth)
     if isinstance(content, list):

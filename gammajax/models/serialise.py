@@ -14,7 +14,7 @@ import numpy as np
 
 from gammajax.errors import LinkError, PriorError
 from gammajax.models.sky import SkyModel
-from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evaluate
+from gammajax.models.spectral import CompoundSpectralModel, SpectralModel, TemplateSpectralModel, evaluate
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
 from gammajax.params.field import ParamSpec, TableSpec, WeightsSpec, spec_of
@@ -25,7 +25,10 @@ _EXPORT_ENERGIES = np.geomspace(1e-6, 1e4, 1001)
 
 
 def known_to_gammapy(model: SpectralModel) -> bool:
-    """True if the model and all its parts carry tags of Gammapy."""
+    """True if Gammapy reads the model: it and all its parts carry tags, and its unit is that of a flux."""
+    if isinstance(model, CompoundSpectralModel) and model.operator != "add":
+        # Our factors are bare numbers; Gammapy multiplies their units too and refuses a product of two fluxes.
+        return False
     parts = [getattr(model, f.name) for f in dataclasses.fields(model)]
     return bool(model.tag) and all(known_to_gammapy(part) for part in parts if isinstance(part, SpectralModel))
 

@@ -1,12 +1,14 @@
 # ruff: noqa: E501 - the table of messages reads best in lines
 """Models: every edit, every message, and that nothing is changed in place."""
 
+import jax
 import numpy as np
 import pytest
 from astropy import units as u
 
 import gammajax as gj
 from gammajax.errors import LinkError, ModelError, NoSuchParameter, OutOfBounds, PriorError, UnitMismatch
+from gammajax.infer.stopwatch import Stopwatch
 
 
 @pytest.fixture
@@ -83,6 +85,77 @@ def test_add_and_drop(models):
     assert len(models.drop("crab", "pks")) == 0
 
 
+def decided(models):
+    """Everything that can be decided about a parameter, on the models of the fixture."""
+    told = models.set("pks.*.index", 2.7).bound("pks.*.index", 1, 4).freeze("crab.*.beta")
+    return told.prior("crab.*.alpha", gj.Normal(2.5, 0.1)).link("pks.*.reference", "crab.spectral.reference")
+
+
+def test_models_of_models_keep_what_was_decided(models, truth_fit):
+    told = decided(models)
+    more = gj.SkyModel(gj.PowerLaw())
+    for merged in (gj.Models(told, new=more), told.add(new=more), gj.Models(new=more).add(told)):
+        assert {p: row for p, row in merged.rows.items() if not p.startswith("new")} == told.rows
+        assert merged.value("pks.*.index") == float(merged["pks"].spectral.index) == 2.7
+        assert "new.spectral.index" in merged.free_paths
+    again = gj.Models(truth_fit.models)
+    assert again.rows == truth_fit.models.rows
+    assert again.covariance is truth_fit.models.covariance
+    assert gj.Models(truth_fit.models, new=more).covariance is None
+    with pytest.raises(ModelError, match="models are named twice: pks"):
+        gj.Models(told, pks=more)
+
+
+def test_order_of_models_is_kept():
+    models = gj.Models(z=gj.SkyModel(gj.PowerLaw()), a=gj.SkyModel(gj.PowerLaw()))
+    assert list(models.filled) == list(models) == ["z", "a"]
+
+
+def test_a_hundred_models_are_filled_at_once():
+    models = gj.Models({f"m{i}": gj.SkyModel(gj.LogParabola()) for i in range(100)}).set("*.beta", 0.5)
+    with Stopwatch() as watch:
+        values = [float(models[name].spectral.beta) for name in models]
+        assert models.prior("*.beta", gj.Normal(0, 1)).priors[0].slots.size == 100
+        assert models.layout.free.size == 300
+    assert values == [0.5] * 100
+    assert watch.programs == 0
+    assert all(isinstance(x, jax.Array) and not x.weak_type for x in jax.tree_util.tree_leaves(models["m7"]))
+
+
+def test_linked_parameters_in_edits(models):
+    """A path raises, a pattern passes over linked parameters if it matches others."""
+    tied = models.link("pks.*.amplitude", "crab.spectral.amplitude")
+    path = "pks.spectral.amplitude"
+    edits = {
+        LinkError: [lambda p: tied.freeze(p), lambda p: tied.free(p)],
+        OutOfBounds: [lambda p: tied.set(p, 1e-12), lambda p: tied.bound(p, 0, 1)],
+        PriorError: [lambda p: tied.prior(p, gj.Normal(1e-12, 1e-12))],
+    }
+    for error, calls in edits.items():
+        for call in calls:
+            for pattern in (path, "pks.*.amplitude"):
+                with pytest.raises(error, match=f"{path} is linked to crab.spectral.amplitude: .* or unlink it first"):
+                    call(pattern)
+            assert call("*.amplitude").rows[path] == tied.rows[path]
+    assert tied.set("*.amplitude", 5e-12).value(path) == 5e-12
+    assert tied.freeze("*").rows["crab.spectral.amplitude"].frozen
+
+
+def test_links_hold_for_physical_values():
+    class GeV(gj.SpectralModel):
+        cut: gj.Scalar = gj.param(1000.0, unit="GeV")
+
+        def dnde(self, energy):
+            return energy * self.cut
+
+    models = gj.Models(g=gj.SkyModel(GeV()), t=gj.SkyModel(gj.PowerLaw()))
+    same = models.link("g.spectral.cut", "t.spectral.reference").set("t.*.reference", "3 TeV")
+    assert same.value("g.spectral.cut") == pytest.approx(3000.0)
+    assert same.layout.values(same.layout.z)[0] == pytest.approx(3000.0)
+    half = models.link("t.spectral.reference", "g.spectral.cut", factor=0.5, offset="100 GeV")
+    assert half.value("t.spectral.reference") == pytest.approx(0.6)
+
+
 def test_names_may_hold_any_text():
     models = gj.Models(
         {"HESS J1745-290 [core]": gj.SkyModel(gj.PowerLaw(index=2.2)), "a.b": gj.SkyModel(gj.PowerLaw())}
@@ -105,6 +178,11 @@ MESSAGES = [
     (lambda m: m.bound("*.alpha", 3, 4), OutOfBounds, r"crab.spectral.alpha starts at 2.5, outside \[3, 4\]"),
     (lambda m: m.bound("*.alpha", 0, 3).set("*.alpha", 3.1), OutOfBounds, r"starts at 3.1, outside \[0, 3\]"),
     (lambda m: m.bound("*.reference", "1 deg"), UnitMismatch, "crab.spectral.reference: lower bound is of kind energy"),
+    (lambda m: m.set("*.alpha", [1, 2]), UnitMismatch, "crab.spectral.alpha must be one number, got 2"),
+    (lambda m: m.set("*.alpha", object()), UnitMismatch, "crab.spectral.alpha: <object .* is not a number$"),
+    (lambda m: m.bound("*.alpha", [1, 2]), UnitMismatch, "crab.spectral.alpha: lower bound must be one number"),
+    (lambda m: m.link("*.index", "crab.spectral.alpha", factor="x"), UnitMismatch, "pks.spectral.index: factor of its link: 'x' is not a number$"),
+    (lambda m: m.set("crab.*.amplitude", "1 TeV"), UnitMismatch, "crab.spectral.amplitude is of kind differential flux .*got the unit 'TeV'"),
     (lambda m: m.set("*.alpha", np.nan), OutOfBounds, "crab.spectral.alpha starts at nan"),
     (lambda m: m.link("crab.spectral.alpha", "crab.spectral.alpha"), LinkError, "cannot be linked to itself"),
     (lambda m: m.link("*.beta", "crab.spectral.amplitude"), LinkError, r"crab.spectral.beta \(1\) to crab.spectral.amplitude \(cm-2 s-1 TeV-1\): units differ"),
