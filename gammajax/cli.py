@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gammajax.cache import enable_compilation_cache
-from gammajax.errors import GammajaxError
+from gammajax.errors import ConfigError, GammajaxError
 
 app = typer.Typer(
     help="A differentiable, JAX-accelerated likelihood engine for gamma-ray astronomy.",
@@ -22,6 +22,9 @@ app = typer.Typer(
 )
 console = Console()
 errors = Console(stderr=True)
+
+UNTRUSTED = 3
+"""Exit code of a fit without success or of chains that disagree; 2 is that of wrong usage."""
 
 DatasetsFile = Annotated[Path, typer.Option("--datasets", help="datasets YAML, in Gammapy's format")]
 ModelsFile = Annotated[Path, typer.Option("--models", help="models YAML, in Gammapy's format")]
@@ -35,14 +38,22 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @app.command()
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
-        enable_compilation_cache()
+        try:
+            enable_compilation_cache()
+        except ConfigError as error:
+            # A cache only saves time.
+            _say(f"note: {error}; going on without")
         try:
             function(*args, **kwargs)
-        except GammajaxError as error:
-            errors.print(f"{type(error).__name__}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        except (GammajaxError, OSError) as error:
+            _say(f"{type(error).__name__}: {error}", style="red")
             raise typer.Exit(1) from error
 
     return run
+
+
+def _say(message: str, style: str | None = None) -> None:
+    errors.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -112,7 +123,7 @@ def fit(datasets: DatasetsFile, models: ModelsFile, out: Out, plots: Plots = Tru
     console.print(repr(result), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written to {out}", markup=False, highlight=False)
     if not result.success:
-        raise typer.Exit(2)
+        raise typer.Exit(UNTRUSTED)
 
 
 @command
@@ -129,7 +140,7 @@ def sample(
     """Fit and sample; write what `fit` writes, posterior.h5, posterior.json and a corner plot."""
     from gammajax.workflow.analyse import read_inputs, run_sample
 
-    _, posterior = run_sample(
+    result, posterior = run_sample(
         read_inputs(datasets, models),
         out,
         seed=seed,
@@ -141,12 +152,15 @@ def sample(
     )
     console.print(repr(posterior), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written to {out}", markup=False, highlight=False)
+    if not (result.success and posterior.trusted):
+        raise typer.Exit(UNTRUSTED)
 
 
 @command
 def reduce(
     config: Annotated[Path, typer.Argument(help="YAML with the keys of Gammapy's analysis configuration (1D)")],
     out: Out,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted call stopped")] = False,
 ) -> None:
     """Reduce DL3 runs to on-off spectra; write datasets.yaml, OGIP files and reduction.json."""
     from gammajax.workflow.config import ReductionConfig
@@ -154,7 +168,7 @@ def reduce(
 
     parsed = ReductionConfig.read(config)
     for section in parsed.not_used:
-        errors.print(f"note: the section {section!r} is not used by reduce", markup=False)
-    reduction = run_reduction(parsed, out)
+        _say(f"note: the section {section!r} is not used by reduce")
+    reduction = run_reduction(parsed, out, resume=resume)
     console.print(repr(reduction), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written to {out / 'datasets.yaml'}", markup=False, highlight=False)

@@ -1,6 +1,7 @@
 """The command line's contract, on the simulated archive: reduce -> stat -> fit -> sample -> info."""
 
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 
 import gammajax as gj
 from gammajax.cli import app
+from gammajax.errors import ConfigError
+from gammajax.workflow import analyse
 
 MODELS = {
     "components": [
@@ -49,7 +52,7 @@ def run(tmp_path_factory):
     )
     before = {name: getattr(jax.config, name) for name in names}
 
-    def call(*arguments, code=0):
+    def call(*arguments, code=0, cache=cache):
         result = CliRunner().invoke(app, [str(a) for a in arguments], env={"GAMMAJAX_CACHE": str(cache)})
         assert result.exit_code == code, result.output
         return result
@@ -181,6 +184,51 @@ def test_a_wrong_model_name_in_yaml(run, reduced):
     datasets = reduced / "out" / "datasets.yaml"
     result = run("stat", "--datasets", datasets, "--models", reduced / "bad.yaml", code=1)
     assert "unknown type 'LogParabolaSpectralMode'; nearest: 'LogParabolaSpectralModel'" in result.stderr
+
+
+def test_a_fit_without_success_ends_with_3(run, reduced, monkeypatch):
+    monkeypatch.setattr(analyse, "run_fit", lambda *_, **__: SimpleNamespace(success=False))
+    run("fit", *inputs(reduced), "--out", reduced / "failed", code=3)
+
+
+@pytest.mark.parametrize(("success", "trusted"), [(False, True), (True, False)])
+def test_a_posterior_that_is_not_trusted_ends_with_3(run, reduced, monkeypatch, success, trusted):
+    made = SimpleNamespace(success=success), SimpleNamespace(trusted=trusted)
+    monkeypatch.setattr(analyse, "run_sample", lambda *_, **__: made)
+    run("sample", *inputs(reduced), "--out", reduced / "failed", code=3)
+
+
+def test_wrong_usage_ends_with_2(run):
+    run("fit", "--nonsense", code=2)
+
+
+@pytest.mark.parametrize("command", ["fit", "sample", "reduce"])
+def test_out_that_is_a_file(run, reduced, command):
+    (reduced / "file").write_text("")
+    what = [reduced / "config.yaml"] if command == "reduce" else inputs(reduced)
+    result = run(command, *what, "--out", reduced / "file", code=1)
+    assert result.stderr.splitlines()[-1].startswith("FileExistsError: ")
+    assert "Traceback" not in result.output
+
+
+def test_a_cache_that_cannot_be_made_costs_a_note(run, reduced, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("info", reduced / "models.yaml", cache=tmp_path / "file" / "cache")
+    assert result.stderr.startswith("note: the cache folder ")
+    assert "crab.spectral.alpha" in result.stdout
+
+
+def test_a_cache_that_cannot_be_written_to(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(ConfigError, match="cannot be written to; set GAMMAJAX_CACHE"):
+        gj.enable_compilation_cache(tmp_path)
+
+
+def test_resume(run, reduced):
+    result = run("reduce", reduced / "config.yaml", "--out", reduced / "out", "--resume")
+    assert "datasets, 0 failed runs" in result.stdout
+    report = json.loads((reduced / "out" / "reduction.json").read_text())
+    assert report["resumed"] == report["datasets"]
 
 
 def test_version(run):
