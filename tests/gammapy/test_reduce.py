@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
@@ -14,6 +15,8 @@ from gammajax.reduce.pipeline import reduce_spectra
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
 from gammajax.reduce.safe_mask import SafeMask
 from gammajax.reduce.stack import stack_spectra
+from gammajax.workflow.config import ReductionConfig
+from gammajax.workflow.reduce import reduced
 
 pytest.importorskip("gammapy")
 # Gammapy and the headers of the files give warnings that are no concern of gammajax.
@@ -181,3 +184,40 @@ def test_cuts_that_depend_on_energy(gammajax_data, n_off):
         np.testing.assert_array_equal(our.acceptance_off, their.acceptance_off.data.ravel())
         exposure = their.exposure.quantity.to_value("cm2 s").ravel()
         np.testing.assert_allclose(our.exposure, exposure, rtol=1e-10)
+
+
+def test_a_configuration_selects_and_cuts_as_gammapys_analysis(gammajax_data, tmp_path):
+    """The same YAML to both: cone, a time interval that cuts a run in two, required responses."""
+    from gammapy.analysis import Analysis, AnalysisConfig
+
+    position = {"frame": "icrs", "lon": "83.633 deg", "lat": "22.014 deg"}
+    content = {
+        "observations": {
+            "datastore": str(gammajax_data / "hess-dl3-dr1"),
+            "obs_cone": {**position, "radius": "2 deg"},
+            "required_irf": ["aeff", "edisp", "psf", "bkg"],
+        },
+        "datasets": {
+            "type": "1d",
+            "stack": False,
+            "on_region": {**position, "radius": "0.11 deg"},
+            "background": {"method": "reflected"},
+            "containment_correction": True,
+        },
+    }
+    crab = DataStore.from_dir(gammajax_data / "hess-dl3-dr1").observation(23526)
+    middle = crab.tstart + crab.gti.time_sum / 2 * u.s
+    content["observations"]["obs_time"] = {"start": middle.utc.isot, "stop": (middle + 30 * u.d).utc.isot}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    ours = reduced(ReductionConfig.read(tmp_path / "config.yaml"), progress=False)
+    analysis = Analysis(AnalysisConfig.read(tmp_path / "config.yaml"))
+    analysis.get_observations()
+    analysis.get_datasets()
+    assert [d.name for d in ours] == list(map(str, analysis.observations.ids))
+    assert "23526" in [d.name for d in ours]
+    for one, other in zip(ours, analysis.datasets, strict=True):
+        np.testing.assert_array_equal(one.counts, other.counts.data.ravel())
+        np.testing.assert_array_equal(one.counts_off, other.counts_off.data.ravel())
+        livetime = float(other.exposure.meta["livetime"].to_value("s"))
+        assert float(one.livetime) == pytest.approx(livetime, rel=1e-6)
+        np.testing.assert_array_equal(one.mask_safe, other.mask_safe.data.ravel())
