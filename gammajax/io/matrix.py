@@ -23,6 +23,8 @@ def read_matrix(path: str | Path) -> tuple[list[str], np.ndarray]:
         raise MissingFile(f"{path} does not exist")
     try:
         table = Table.read(path, format="ascii.fixed_width")
+        if table.has_masked_values:
+            raise ValueError("it has empty cells")
         names = [str(name) for name in table["Parameters"]]
         matrix = np.array([[float(x) for x in list(row)[1:]] for row in table])
     except (ValueError, KeyError, TypeError) as error:

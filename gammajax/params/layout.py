@@ -1,6 +1,7 @@
 """How the fitted vector fills the parameter slots."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -59,4 +60,10 @@ class Layout(eqx.Module):
     @property
     def z(self) -> Vector:
         """The vector `z` of the start values."""
-        return self.to_z(self.start[self.free])
+        return _start(self)
+
+
+@jax.jit
+def _start(layout: Layout) -> Vector:
+    """One program: operation by operation, JAX would compile a dozen."""
+    return layout.to_z(layout.start[layout.free])
