@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Table
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
-from gammajax.errors import ConfigError
+from gammajax.errors import ConfigError, FileFormatError
 from gammajax.io.hdf5 import read_hdf5, write_hdf5
 from gammajax.io.json import write_json
 from gammajax.models.collection import Models
@@ -152,8 +152,13 @@ class Posterior:
     @classmethod
     def read(cls, path: str | Path, models: Models) -> "Posterior":
         """Read draws written by `write`; `models` are those they belong to. Raises if the parameters differ."""
-        arrays, header = read_hdf5(path, kind="posterior")
+        needed = ("paths", "compile", "run", "total", "remark")
+        arrays, header = read_hdf5(path, kind="posterior", arrays={"samples": 3}, attributes=needed)
         paths = tuple(str(p) for p in header["paths"])
+        if len(paths) != arrays["samples"].shape[-1]:
+            raise FileFormatError(
+                f"{path} names {len(paths)} parameters for {arrays['samples'].shape[-1]} columns of draws"
+            )
         for p in paths:
             models.match(p)
         stats = {k.removeprefix("stats/"): v for k, v in arrays.items() if k.startswith("stats/")}
