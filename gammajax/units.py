@@ -76,7 +76,7 @@ def to_value(x: Any, unit: str | u.UnitBase, what: str = "value") -> np.ndarray 
     if isinstance(x, str):
         x = _quantity(x, unit, what)
     if isinstance(x, u.Quantity):
-        return x.value * conversion(x.unit, unit, what)
+        return _bare(x.value * conversion(x.unit, unit, what), unit, what)
     if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
         x = x.tolist()
     if isinstance(x, list | tuple) and any(isinstance(item, str | u.Quantity) for item in x):
