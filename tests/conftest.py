@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "gammajax_data" in getattr(item, "fixturenames", ()):
             item.add_marker("data")
-        if item.path.parent.name == "gammapy":
+        if item.path.parent.name == "against_gammapy":
             item.add_marker("gammapy")
 
 

@@ -86,13 +86,14 @@ def _stack(datasets: list[Spectrum], members: list[int], nodes: int) -> Group:
         "axis": np.array(axis, dtype=np.int32),
         "exposure": stacked("exposure", m),
         "edisp": stacked("edisp", m, n),
-        "mask": stacked("mask", n),
+        "mask": stacked("mask_safe", n) & stacked("mask_fit", n),
         "index": np.array(members, dtype=np.int32),
         "counts": stacked("counts", n),
     }
     if isinstance(datasets[0], SpectrumDatasetOnOff):
-        off = {"counts_off": stacked("counts_off", n), "alpha": stacked("alpha", n)}
-        return WStatGroup(**jax.device_put({**common, **off}))
+        on, off = stacked("acceptance", n), stacked("acceptance_off", n)
+        alpha = np.divide(on, off, out=np.zeros_like(on), where=off > 0)
+        return WStatGroup(**jax.device_put({**common, "counts_off": stacked("counts_off", n), "alpha": alpha}))
     return CashGroup(**jax.device_put({**common, "background": stacked("background", n)}))
 
 
