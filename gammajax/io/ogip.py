@@ -37,14 +37,8 @@ class OgipSpectrum:
     """Livetime [s]; 1 where it is unknown and `area` holds the exposure [cm2 s], as in Fermi-LAT files."""
 
 
-def pha_links(pha: Path) -> dict[str, Path]:
-    """The files that a PHA header names: keys "BACKFILE", "ANCRFILE", "RESPFILE", only those that are named."""
-    with open_fits(pha) as hdus:
-        header = find_hdu(hdus, pha, classes=["SPECTRUM"], names=["SPECTRUM"], columns=["CHANNEL", "COUNTS"]).header
-        return _links(pha, header)
-
-
 def _links(pha: Path, header: fits.Header) -> dict[str, Path]:
+    """The files that a PHA header names: keys "BACKFILE", "ANCRFILE", "RESPFILE", only those that are named."""
     named = {key: text(header, key) for key in ("BACKFILE", "ANCRFILE", "RESPFILE")}
     return {key: pha.parent / file for key, file in named.items() if file and file.upper() != "NONE"}
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gammajax._typing import Array, Float
 from gammajax.errors import ModelError, UndeclaredArray
-from gammajax.params.field import ParamSpec, Spec, TableSpec, WeightsSpec, spec_of
+from gammajax.params.field import Model, ParamSpec, Spec, WeightsSpec, spec_of
 
 Tree = TypeVar("Tree")
 
@@ -44,7 +44,7 @@ def _walk(node: Any, path: str, spec: Spec | None, owner: str = "") -> Iterator[
     if spec is not None:
         for value in jax.tree_util.tree_leaves(node):
             yield Leaf(path, spec, value)
-    elif isinstance(node, eqx.Module):
+    elif _declares(node):
         for field in dataclasses.fields(node):
             if not field.metadata.get("static", False):
                 value = getattr(node, field.name)
@@ -62,6 +62,13 @@ def _walk(node: Any, path: str, spec: Spec | None, owner: str = "") -> Iterator[
             raise UndeclaredArray(
                 f"{owner}.{name} holds {len(arrays)} arrays; mark the field param(), weights() or table()"
             )
+
+
+def _declares(node: Any) -> bool:
+    """True for modules that say what their fields are; the layers of a network do not, and are named as a whole."""
+    return isinstance(node, Model) or (
+        isinstance(node, eqx.Module) and any(spec_of(field) is not None for field in dataclasses.fields(node))
+    )
 
 
 def slots(tree: Any) -> list[tuple[str, ParamSpec, float]]:
@@ -129,6 +136,3 @@ def _listed(shapes: list[tuple[int, ...]]) -> str:
 def has_weights(tree: Any) -> bool:
     """True if the tree holds a network to be fitted."""
     return bool(weight_leaves(tree))
-
-
-__all__ = ["TableSpec", "Leaf", "fill", "fill_weights", "has_weights", "leaves", "slots", "weight_leaves"]

@@ -109,7 +109,9 @@ def test_undeclared_arrays():
             return self.net(energy)
 
     model = gj.SkyModel(Forgot(eqx.nn.MLP("scalar", "scalar", 4, 2, key=jax.random.key(0))))
-    with pytest.raises(UndeclaredArray, match=r"Forgot\.net.*mark the field param\(\), weights\(\) or data\(\)|holds"):
+    with pytest.raises(
+        UndeclaredArray, match=r"Forgot\.net holds \d+ arrays; mark the field param\(\), weights\(\) or table\(\)"
+    ):
         gj.Models(a=model)
 
 
