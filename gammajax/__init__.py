@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from gammajax.likelihood.toys import asimov as asimov
     from gammajax.likelihood.toys import fake as fake
     from gammajax.models.collection import Models as Models
+    from gammajax.models.nuisance import BackgroundNorm as BackgroundNorm
+    from gammajax.models.nuisance import EnergyScale as EnergyScale
+    from gammajax.models.nuisance import ExposureNorm as ExposureNorm
+    from gammajax.models.nuisance import ExposureShape as ExposureShape
+    from gammajax.models.nuisance import ExposureTilt as ExposureTilt
+    from gammajax.models.nuisance import Nuisance as Nuisance
     from gammajax.models.sky import SkyModel as SkyModel
     from gammajax.models.spectral import CompoundSpectralModel as CompoundSpectralModel
     from gammajax.models.spectral import ExpCutoffPowerLaw as ExpCutoffPowerLaw
@@ -47,9 +53,11 @@ if TYPE_CHECKING:
     from gammajax.params.field import param as param
     from gammajax.params.field import table as table
     from gammajax.params.field import weights as weights
+    from gammajax.params.priors import GeneralizedGaussian as GeneralizedGaussian
     from gammajax.params.priors import LogNormal as LogNormal
     from gammajax.params.priors import LogUniform as LogUniform
     from gammajax.params.priors import Normal as Normal
+    from gammajax.params.priors import Tempered as Tempered
     from gammajax.params.priors import Uniform as Uniform
     from gammajax.reduce.pipeline import reduce_spectra as reduce_spectra
     from gammajax.reduce.reflected import ReflectedRegions as ReflectedRegions
@@ -84,6 +92,12 @@ _HOME = {
     "asimov": "likelihood.toys",
     "fake": "likelihood.toys",
     "Models": "models.collection",
+    "BackgroundNorm": "models.nuisance",
+    "EnergyScale": "models.nuisance",
+    "ExposureNorm": "models.nuisance",
+    "ExposureShape": "models.nuisance",
+    "ExposureTilt": "models.nuisance",
+    "Nuisance": "models.nuisance",
     "SkyModel": "models.sky",
     "CompoundSpectralModel": "models.spectral",
     "ExpCutoffPowerLaw": "models.spectral",
@@ -94,9 +108,11 @@ _HOME = {
     "param": "params.field",
     "table": "params.field",
     "weights": "params.field",
+    "GeneralizedGaussian": "params.priors",
     "LogNormal": "params.priors",
     "LogUniform": "params.priors",
     "Normal": "params.priors",
+    "Tempered": "params.priors",
     "Uniform": "params.priors",
     "reduce_spectra": "reduce.pipeline",
     "ReflectedRegions": "reduce.reflected",

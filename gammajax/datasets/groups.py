@@ -27,6 +27,8 @@ class SpectrumGroup(eqx.Module):
     exposure: Float[Array, "dataset energy_true"]
     edisp: Float[Array, "dataset energy_true energy"]
     mask: Bool[Array, "dataset energy"]
+    energy: Float[Array, "dataset energy"]
+    """Logarithmic centres of the reconstructed-energy bins [TeV]."""
     index: Int[Array, "dataset"]
     """Position of each dataset in the collection."""
 
@@ -54,6 +56,18 @@ def group(datasets: Sequence[Spectrum], nodes: int = 4) -> tuple[Group, ...]:
     return tuple(_stack([datasets[i] for i in members], members, nodes) for members in _partition(datasets))
 
 
+def refine(group: Group, sees: Bool[np.ndarray, "nuisance dataset"]) -> Group:
+    """The group with its axes split, so that datasets share one only if the same nuisances act on them.
+
+    `sees` tells which nuisance acts on which dataset of the group.
+    """
+    axis = np.asarray(group.axis)
+    first, position = _distinct([bytes([*a.tobytes(), *column]) for a, column in zip(axis, sees.T, strict=True)])
+    rows = axis[first]
+    new = np.asarray(group.nodes)[rows], np.asarray(group.node_weights)[rows], np.array(position, dtype=np.int32)
+    return eqx.tree_at(lambda g: (g.nodes, g.node_weights, g.axis), group, jax.device_put(new))
+
+
 def _partition(datasets: Sequence[Spectrum]) -> list[list[int]]:
     """Positions of the datasets of each group: by kind, then greedily from the largest kernel down."""
     groups: list[list[int]] = []
@@ -77,7 +91,9 @@ def _stack(datasets: list[Spectrum], members: list[int], nodes: int) -> Group:
     def stacked(name: str, *size: int) -> np.ndarray:
         return _padded([np.asarray(getattr(d, name)) for d in datasets], size)
 
-    axes, axis = _distinct([np.asarray(d.energy_true) for d in datasets])
+    axes, axis = _distinct([np.asarray(d.energy_true).tobytes() for d in datasets])
+    axes = [np.asarray(datasets[i].energy_true) for i in axes]
+    centres = [np.sqrt(edges[1:] * edges[:-1]) for edges in (np.asarray(d.energy) for d in datasets)]
     quadrature = [log_nodes(edges, nodes) for edges in axes]
     common = {
         # Padded bins have weight zero, at the energies of the last bin: where the spectrum is evaluated anyway.
@@ -87,6 +103,8 @@ def _stack(datasets: list[Spectrum], members: list[int], nodes: int) -> Group:
         "exposure": stacked("exposure", m),
         "edisp": stacked("edisp", m, n),
         "mask": stacked("mask_safe", n) & stacked("mask_fit", n),
+        # Padded bins stand at 1 TeV: finite under any law in energy.
+        "energy": np.where(_padded(centres, (n,)) > 0, _padded(centres, (n,)), 1.0),
         "index": np.array(members, dtype=np.int32),
         "counts": stacked("counts", n),
     }
@@ -105,9 +123,8 @@ def _padded(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     return out
 
 
-def _distinct(axes: list[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:
-    """The distinct arrays, and for each array its position among them."""
+def _distinct(keys: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """Where each distinct key stands first, and for each key its position among the distinct ones."""
     found: dict[bytes, int] = {}
-    position = [found.setdefault(edges.tobytes(), len(found)) for edges in axes]
-    first = {where: edges for edges, where in zip(reversed(axes), reversed(position), strict=True)}
-    return [first[i] for i in range(len(found))], position
+    position = [found.setdefault(key, len(found)) for key in keys]
+    return [position.index(i) for i in range(len(found))], position

@@ -23,7 +23,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
-from gammajax.likelihood.problem import Problem, group_derivatives, group_stat, prior_stat, signals
+from gammajax.datasets.groups import Group
+from gammajax.likelihood.problem import Problem, predictions, prior_stat
+from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_stat
+from gammajax.predict.spectrum import Prediction
 
 Matrix = Float[Array, "free free"]
 
@@ -102,22 +105,30 @@ def expand(problem: Problem, z: Vector) -> Expansion:
 
     def predict(z):
         values = problem.layout.values(z)
-        out = signals(problem, values)
+        out = predictions(problem, values)
         return out, (out, values)
 
     basis = jnp.eye(z.size, dtype=z.dtype)
-    jacobian, (signal, values) = _jacfwd(predict, z, basis)
+    jacobian, (predicted, values) = _jacfwd(predict, z, basis)
     total, gradient, fisher = _prior_terms(problem, z, values)
     shares, per_dataset = [], []
-    for group, s, j in zip(problem.groups, signal, jacobian, strict=True):
-        slope, _, information = group_derivatives(group, s)
-        per_dataset.append(jnp.sum(group_stat(group, s), axis=1))
+    for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
+        j = _as_signal(group, p, moves)
+        slope, _, information = group_derivatives(group, p)
+        per_dataset.append(jnp.sum(group_stat(group, p), axis=1))
         total += jnp.sum(per_dataset[-1])
         gradient += jnp.einsum("zde,de->z", j, slope)
         fisher += jnp.einsum("yde,zde,de->yz", j, j, information)
         # The information is 2 / variance, and the variance is the expected counts (on, and scaled off).
         shares.append(j * (information / (2.0 + information))[None])
     return Expansion(total, tuple(per_dataset), gradient, fisher, tuple(shares))
+
+
+def _as_signal(group: Group, prediction: Prediction, moves: Prediction) -> Array:
+    """Changes of a prediction as changes of the signal that the statistic cannot tell from them, to first order."""
+    if moves.scale is None:
+        return moves.signal
+    return moves.signal + moves.scale * group_background(group, prediction)[None]
 
 
 def _jacfwd(function, z, basis):
@@ -273,18 +284,27 @@ def exact_hessian(problem: Problem, z: Vector) -> Matrix:
     """
 
     def predict(z):
-        out = signals(problem, problem.layout.values(z))
+        out = predictions(problem, problem.layout.values(z))
         return out, out
 
-    jacobian, signal = _jacfwd(predict, z, jnp.eye(z.size, dtype=z.dtype))
-    derivatives = [group_derivatives(g, s) for g, s in zip(problem.groups, signal, strict=True)]
+    jacobian, predicted = _jacfwd(predict, z, jnp.eye(z.size, dtype=z.dtype))
+    pairs = list(zip(problem.groups, predicted, strict=True))
+    slopes = [group_derivatives(g, p)[0] for g, p in pairs]
+    backgrounds = [None if p.scale is None else group_background(g, p) for g, p in pairs]
 
     def functional(z):
-        out = signals(problem, problem.layout.values(z))
-        linear = sum(jnp.sum(s * slope) for s, (slope, _, _) in zip(out, derivatives, strict=True))
-        return linear + prior_stat(problem, problem.layout.values(z))
+        values = problem.layout.values(z)
+        total = prior_stat(problem, values)
+        for p, slope, background in zip(predictions(problem, values), slopes, backgrounds, strict=True):
+            total += jnp.sum(slope * (p.signal if background is None else p.signal + background * p.scale))
+        return total
 
-    total = jax.jacfwd(jax.jacfwd(functional))(z)
-    for j, (_, curvature, _) in zip(jacobian, derivatives, strict=True):
-        total += jnp.einsum("yde,zde,de->yz", j, j, curvature)
-    return total
+    hessian = jax.jacfwd(jax.jacfwd(functional))(z)
+    for (group, p), j in zip(pairs, jacobian, strict=True):
+        _, curvature, _ = group_derivatives(group, p)
+        hessian += jnp.einsum("yde,zde,de->yz", j.signal, j.signal, curvature)
+        if j.scale is not None:
+            mixed, double = background_curvature(group, p)
+            cross = jnp.einsum("yde,zde,de->yz", j.signal, j.scale, mixed)
+            hessian += cross + cross.T + jnp.einsum("yde,zde,de->yz", j.scale, j.scale, double)
+    return hessian

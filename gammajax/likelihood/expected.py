@@ -1,62 +1,60 @@
 """What is expected in the bins of datasets at given models: for looking at, not for fitting."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool
-from gammajax.datasets.groups import SpectrumGroup, group
-from gammajax.datasets.spectrum import Spectrum, SpectrumDatasetOnOff
+from gammajax.datasets.groups import Group
+from gammajax.datasets.spectrum import Spectrum
 from gammajax.likelihood import stats
 from gammajax.likelihood.stats import Bins
-from gammajax.models.collection import Models
-from gammajax.models.sky import SkyModel
-from gammajax.predict.spectrum import predicted_signal
+from gammajax.likelihood.terms import group_background
+from gammajax.models.collection import Member, Models, nameless
+from gammajax.predict.spectrum import arrange, predict
+
+
+class ExpectedCounts(NamedTuple):
+    """What models predict for each bin of one dataset, masked bins included."""
+
+    signal: np.ndarray
+    background: np.ndarray
+    """Background in the on region; for on-off data the most likely one at that signal, `alpha * mu_off`."""
+    scale: np.ndarray
+    """Factor that the models put on the background (for on-off data: on alpha)."""
 
 
 def predict_counts(dataset: Spectrum, models: Models, *, nodes: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Expected signal and background counts in every bin of one dataset, masked bins included.
+    """Expected signal and background counts in every bin of one dataset.
 
-    The background of on-off data is the most likely one at that signal, `alpha * mu_off`. Models that act on
-    other datasets only are left out. `nodes`: Gauss-Legendre nodes per true-energy bin.
+    Models that act on other datasets only are left out. `nodes`: Gauss-Legendre nodes per true-energy bin.
 
     >>> signal, background = predict_counts(datasets["hess-23523"], fit.models)         # doctest: +SKIP
     """
-    (signal,) = predict_signals([dataset], models, nodes=nodes)
-    return signal, expected_background(dataset, signal)
+    (found,) = predict_all([dataset], models, nodes=nodes)
+    return found.signal, found.background
 
 
-def expected_background(dataset: Spectrum, signal: np.ndarray) -> np.ndarray:
-    """Background counts in every bin: the known ones, or those most likely at this signal (on-off)."""
-    if isinstance(dataset, SpectrumDatasetOnOff):
-        return compare_on_off(dataset.counts, dataset.counts_off, dataset.alpha, signal)[0]
-    return np.asarray(dataset.background)
-
-
-def predict_signals(datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4) -> list[np.ndarray]:
-    """Expected signal counts in every bin of each dataset, computed group by group."""
-    filled = list(models.filled.values())
-    # Without the dataset names, which are static, so that other names compile nothing.
-    tree = tuple(SkyModel(model.spectral) for model in filled)
-    out = [np.zeros(len(d.counts)) for d in datasets]
-    for g in group(datasets, nodes) if tree else ():
-        index = np.asarray(g.index)
-        acts = [[_sees(model, datasets[i]) for i in index] for model in filled]
-        signal = np.asarray(_signal(tree, jnp.asarray(acts), g))
-        for i, row in zip(index, signal, strict=True):
-            out[i] = row[: len(out[i])]
-    return out
-
-
-def _sees(model: SkyModel, dataset: Spectrum) -> bool:
-    return model.datasets_names is None or dataset.name in model.datasets_names
+def predict_all(datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4) -> list[ExpectedCounts]:
+    """`predict_counts` of each dataset, computed group by group."""
+    members = list(models.filled.values())
+    sees = [[m.datasets_names is None or d.name in m.datasets_names for d in datasets] for m in members]
+    tree, out = nameless(members), {}
+    for g, acts in arrange(datasets, tree, np.array(sees, dtype=bool), nodes):
+        arrays = jax.tree.map(np.asarray, _expected(tree, acts, g))
+        for row, i in enumerate(np.asarray(g.index)):
+            out[i] = ExpectedCounts(*(x[row, : len(datasets[i].counts)] for x in arrays))
+    return [out[i] for i in range(len(datasets))]
 
 
 @jax.jit
-def _signal(tree: tuple[SkyModel, ...], acts: Bool[Array, "model dataset"], g: SpectrumGroup) -> Array:
-    return predicted_signal(tree, acts, g)
+def _expected(tree: tuple[Member, ...], acts: Bool[Array, "model dataset"], g: Group) -> ExpectedCounts:
+    prediction = predict(tree, acts, g)
+    scale = jnp.ones_like(prediction.signal) if prediction.scale is None else prediction.scale
+    return ExpectedCounts(prediction.signal, scale * group_background(g, prediction), scale)
 
 
 def compare_on_off(n_on, n_off, alpha, signal) -> tuple[np.ndarray, np.ndarray]:

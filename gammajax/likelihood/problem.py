@@ -13,18 +13,17 @@ import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
 from gammajax.datasets.collection import as_datasets
-from gammajax.datasets.groups import CashGroup, Group, group
+from gammajax.datasets.groups import Group
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ModelError, UnknownDataset, nearest
-from gammajax.likelihood import stats
+from gammajax.likelihood.terms import Bins, group_stat, observed
 from gammajax.models.collection import Models
+from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.params.layout import Layout
 from gammajax.params.priors import PriorGroup
 from gammajax.params.tree import fill, fill_weights, weight_leaves
-from gammajax.predict.spectrum import predicted_signal
-
-Bins = Float[Array, "dataset energy"]
+from gammajax.predict.spectrum import Prediction, arrange, predict
 
 
 class Problem(eqx.Module):
@@ -36,7 +35,7 @@ class Problem(eqx.Module):
 
     groups: tuple[Group, ...]
     acts: tuple[Bool[Array, "model dataset"], ...]
-    models: tuple[SkyModel, ...]
+    models: tuple[SkyModel | Nuisance, ...]
     layout: Layout
     priors: tuple[PriorGroup, ...]
 
@@ -44,10 +43,10 @@ class Problem(eqx.Module):
         """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""
         datasets, models = as_datasets(datasets), as_models(models)
         names = datasets.names
-        seen = np.array([_seen(name, wanted, names) for name, wanted in models.datasets_names.items()])
-        self.groups = group(datasets, nodes)
-        self.acts = tuple(jnp.asarray(seen.reshape(len(models), len(names))[:, g.index]) for g in self.groups)
+        sees = [_sees(name, wanted, names) for name, wanted in models.datasets_names.items()]
         self.models = models.tree
+        arranged = arrange(datasets, self.models, np.array(sees, dtype=bool), nodes)
+        self.groups, self.acts = (tuple(x) for x in zip(*arranged, strict=True)) if arranged else ((), ())
         self.layout = models.layout
         self.priors = models.priors
 
@@ -100,7 +99,7 @@ def as_models(models: Any) -> Models:
     return inner
 
 
-def _seen(model: str, wanted: tuple[str, ...] | None, datasets: list[str]) -> list[bool]:
+def _sees(model: str, wanted: tuple[str, ...] | None, datasets: list[str]) -> list[bool]:
     """Which datasets see a model that acts on `wanted` (None: all)."""
     for name in wanted or ():
         if name not in datasets:
@@ -112,36 +111,10 @@ def _seen(model: str, wanted: tuple[str, ...] | None, datasets: list[str]) -> li
     return [wanted is None or dataset in wanted for dataset in datasets]
 
 
-def observed(group: Group) -> tuple[Bins, ...]:
-    """The measured counts of a group: `(counts,)` or `(counts, counts_off)`."""
-    return (group.counts,) if isinstance(group, CashGroup) else (group.counts, group.counts_off)
-
-
-def signals(problem: Problem, values: Float[Array, "slot"]) -> tuple[Bins, ...]:
-    """Predicted signal counts per group at the parameter values."""
+def predictions(problem: Problem, values: Float[Array, "slot"]) -> tuple[Prediction, ...]:
+    """What is predicted for each group at the parameter values."""
     models = fill(problem.models, values)
-    return tuple(predicted_signal(models, acts, g) for g, acts in zip(problem.groups, problem.acts, strict=True))
-
-
-def group_stat(group: Group, signal: Bins) -> Bins:
-    """Statistic of each bin of a group; masked bins have 0."""
-    if isinstance(group, CashGroup):
-        each = stats.cash(group.counts, signal + group.background)
-    else:
-        each = stats.wstat(group.counts, group.counts_off, group.alpha, signal)
-    return jnp.where(group.mask, each, 0.0)
-
-
-def group_derivatives(group: Group, signal: Bins) -> tuple[Bins, Bins, Bins]:
-    """First derivative, second derivative, and expected second derivative of `group_stat` in the signal."""
-    if isinstance(group, CashGroup):
-        n, mu = group.counts, signal + group.background
-        each = stats.cash_slope(n, mu), stats.cash_curvature(n, mu), stats.cash_information(mu)
-    else:
-        x = group.counts, group.counts_off, group.alpha, signal
-        each = stats.wstat_slope(*x), stats.wstat_curvature(*x), stats.wstat_information(*x)
-    slope, curvature, information = (jnp.where(group.mask, y, 0.0) for y in each)
-    return slope, curvature, information
+    return tuple(predict(models, acts, g) for g, acts in zip(problem.groups, problem.acts, strict=True))
 
 
 def prior_stat(problem: Problem, values: Float[Array, "slot"]) -> Scalar:
@@ -152,7 +125,7 @@ def prior_stat(problem: Problem, values: Float[Array, "slot"]) -> Scalar:
 def stat(problem: Problem, z: Vector) -> Scalar:
     """Total statistic at `z`: minus twice the log likelihood (Cash, WStat) plus that of the priors."""
     values = problem.layout.values(z)
-    terms = [jnp.sum(group_stat(g, s)) for g, s in zip(problem.groups, signals(problem, values), strict=True)]
+    terms = [jnp.sum(group_stat(g, p)) for g, p in zip(problem.groups, predictions(problem, values), strict=True)]
     return sum(terms, prior_stat(problem, values))
 
 
@@ -164,6 +137,6 @@ def nll(problem: Problem, z: Vector) -> Scalar:
 def stat_per_dataset(problem: Problem, values: Float[Array, "slot"]) -> Float[Array, "dataset"]:
     """Statistic of each dataset at the parameter values, in the order of the collection."""
     out = jnp.zeros(sum(len(g.index) for g in problem.groups))
-    for g, signal in zip(problem.groups, signals(problem, values), strict=True):
-        out = out.at[g.index].set(jnp.sum(group_stat(g, signal), axis=1))
+    for g, p in zip(problem.groups, predictions(problem, values), strict=True):
+        out = out.at[g.index].set(jnp.sum(group_stat(g, p), axis=1))
     return out

@@ -139,15 +139,23 @@ def _wstat_jvp(x, dx):
     return wstat(*x), slope * (dx[3] + mu_off * dx[2])
 
 
-def _wstat_slope_jvp(x, dx):
-    n_on, n_off, alpha, mu_sig = x
-    mu_on, _, d = wstat_profile(*x)
+def wstat_alpha_curvature(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> tuple[Bins, Bins]:
+    """Second derivatives of `wstat`: in mu_sig and alpha, and twice in alpha; zero where alpha = 0."""
+    mu_on, mu_off, d = wstat_profile(n_on, n_off, alpha, mu_sig)
     a = jnp.where(alpha > 0, alpha, 1.0)
+    held = _held(n_on, n_off, a, mu_sig)
     # From the quadratic equation of mu_on, (1 + a) mu^2 - P mu + a n_on s = 0.
     by_alpha = -safe_divide(mu_on * mu_on - (mu_sig + n_on + n_off) * mu_on + n_on * mu_sig, d)
     inside = 2.0 * safe_divide(n_on, jnp.square(mu_on)) * by_alpha
-    at_edge = 2.0 / jnp.square(a)
-    mixed = jnp.where(alpha > 0, jnp.where(_held(n_on, n_off, a, mu_sig), at_edge, inside), 0.0)
+    mixed = jnp.where(held, 2.0 / jnp.square(a), inside)
+    # dW/dalpha = slope mu_off; how mu_off follows alpha comes from mu_on = mu_sig + alpha mu_off.
+    off_by_alpha = jnp.where(held, -mu_off / a, jnp.where(mu_off > 0, (by_alpha - mu_off) / a, 0.0))
+    double = mixed * mu_off + wstat_slope(n_on, n_off, alpha, mu_sig) * off_by_alpha
+    return jnp.where(alpha > 0, mixed, 0.0), jnp.where(alpha > 0, double, 0.0)
+
+
+def _wstat_slope_jvp(x, dx):
+    mixed, _ = wstat_alpha_curvature(*x)
     return wstat_slope(*x), wstat_curvature(*x) * dx[3] + mixed * dx[2]
 
 

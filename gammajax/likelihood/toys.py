@@ -5,34 +5,21 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.groups import CashGroup, Group
 from gammajax.datasets.spectrum import Spectrum, SpectrumDataset
-from gammajax.likelihood.problem import Bins, Problem, signals
-from gammajax.likelihood.stats import floored, wstat_profile
+from gammajax.likelihood.problem import Problem, predictions
+from gammajax.likelihood.terms import Bins, expected
 from gammajax.models.collection import Models
 from gammajax.numeric.keys import as_key
-
-
-def expected(group: Group, signal: Bins) -> tuple[Bins, ...]:
-    """Expected counts of a group for a predicted signal: `(counts,)`, or `(counts, counts_off)`.
-
-    The background of on-off data is the one that the measured counts make most likely at this signal.
-    """
-    if isinstance(group, CashGroup):
-        return (floored(signal + group.background),)
-    mu_on, mu_off, _ = wstat_profile(group.counts, group.counts_off, group.alpha, signal)
-    return jnp.where(group.alpha > 0, mu_on, floored(signal)), jnp.where(group.alpha > 0, mu_off, 0.0)
 
 
 def expected_counts(problem: Problem) -> tuple[tuple[Bins, ...], ...]:
     """`expected` of every group at the start values of a problem."""
     values = problem.layout.values(problem.start)
-    return tuple(expected(g, s) for g, s in zip(problem.groups, signals(problem, values), strict=True))
+    return tuple(expected(g, p) for g, p in zip(problem.groups, predictions(problem, values), strict=True))
 
 
 _means = jax.jit(expected_counts)

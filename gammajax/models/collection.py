@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import html
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from gammajax.io.hdf5 import read_arrays, write_arrays
 from gammajax.io.matrix import write_matrix
 from gammajax.io.yaml import read_yaml, sequence, text, write_yaml
 from gammajax.models.covariance import Covariance, read_covariance
+from gammajax.models.nuisance import Nuisance
 from gammajax.models.parse import Entry, from_component, links, naming
 from gammajax.models.serialise import Writer, known_to_gammapy, without_foreign_links
 from gammajax.models.sky import SkyModel
@@ -29,8 +30,10 @@ from gammajax.params.tree import fill, fill_weights, has_weights, slots, weight_
 from gammajax.tables import as_text
 from gammajax.units import to_number
 
+Member = SkyModel | Nuisance
 
-class Models(Mapping[str, SkyModel]):
+
+class Models(Mapping[str, Member]):
     """Named models, and a table of value, bounds, prior, link and frozen flag for each parameter path.
 
     Paths read `<model name>.spectral.<parameter>`. Every edit returns a new `Models`; patterns such as "cal_*.norm"
@@ -50,7 +53,7 @@ class Models(Mapping[str, SkyModel]):
 
     def __init__(self, members: Mapping[str, Any] | None = None, /, **named: Any):
         given = {**(members or {}), **named}
-        self._members = {name: _sky_model(name, model) for name, model in given.items()}
+        self._members: dict[str, Member] = {name: _member(name, model) for name, model in given.items()}
         rows = [
             Parameter.from_spec(path, spec, value)
             for name, model in self._members.items()
@@ -68,7 +71,7 @@ class Models(Mapping[str, SkyModel]):
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def __getitem__(self, name: str) -> SkyModel:
+    def __getitem__(self, name: str) -> Any:
         """The model of this name, with its current parameter values."""
         if name not in self._members:
             raise ModelError(f"no model {name!r}; models are {', '.join(map(repr, self._members)) or 'none'}")
@@ -81,12 +84,17 @@ class Models(Mapping[str, SkyModel]):
         return len(self._members)
 
     @functools.cached_property
-    def filled(self) -> dict[str, SkyModel]:
+    def filled(self) -> dict[str, Member]:
         """All models with their current parameter values, by name."""
         values = np.array([tables.resolved(self._rows, path) for path in self._rows], dtype=float)
         # One transfer for all: a call to the device per parameter takes seconds for a hundred models.
         tree = jax.device_put(fill(tuple(self._members.values()), values))
         return dict(zip(self._members, tree, strict=True))
+
+    @property
+    def sources(self) -> dict[str, SkyModel]:
+        """The models that shine, by name, with their current parameter values: all that are no nuisances."""
+        return {name: model for name, model in self.filled.items() if isinstance(model, SkyModel)}
 
     @property
     def datasets_names(self) -> dict[str, tuple[str, ...] | None]:
@@ -332,10 +340,10 @@ class Models(Mapping[str, SkyModel]):
         new._covariance = covariance
         return new
 
-    def with_weights(self, tree: tuple[SkyModel, ...]) -> Self:
+    def with_weights(self, tree: tuple[Member, ...]) -> Self:
         """The same table over models with other network weights."""
         members = {
-            name: SkyModel(new.spectral, datasets_names=old.datasets_names)
+            name: dataclasses.replace(new, datasets_names=old.datasets_names)
             for (name, old), new in zip(self._members.items(), tree, strict=True)
         }
         return self._with(self._rows, members)
@@ -343,9 +351,9 @@ class Models(Mapping[str, SkyModel]):
     # -- as arrays -------------------------------------------------------------------------------------------------
 
     @property
-    def tree(self) -> tuple[SkyModel, ...]:
+    def tree(self) -> tuple[Member, ...]:
         """The models for a compiled function: no names, nothing that differs between analyses of one kind."""
-        return tuple(SkyModel(model.spectral) for model in self._members.values())
+        return nameless(self._members.values())
 
     @property
     def layout(self) -> Layout:
@@ -382,7 +390,7 @@ class Models(Mapping[str, SkyModel]):
             rows[path].check()
         return self._with(rows)
 
-    def _with(self, rows: dict[str, Parameter], members: dict[str, SkyModel] | None = None) -> Self:
+    def _with(self, rows: dict[str, Parameter], members: dict[str, Member] | None = None) -> Self:
         new = object.__new__(type(self))
         new._members = self._members if members is None else members
         new._rows = rows
@@ -390,9 +398,14 @@ class Models(Mapping[str, SkyModel]):
         return new
 
 
-def _sky_model(name: str, model: Any) -> SkyModel:
-    if not isinstance(model, SkyModel):
+def nameless(members: Iterable[Member]) -> tuple[Member, ...]:
+    """The models without the names of their datasets, which are static: so that other names compile nothing."""
+    return tuple(dataclasses.replace(model, datasets_names=None) for model in members)
+
+
+def _member(name: str, model: Any) -> Member:
+    if not isinstance(model, SkyModel | Nuisance):
         hint = f": write {name}=SkyModel(spectral=...)" if name.isidentifier() else ""
-        raise ModelError(f"{name!r} must be a SkyModel, got {type(model).__name__}{hint}")
+        raise ModelError(f"{name!r} must be a SkyModel or a nuisance, got {type(model).__name__}{hint}")
     # A network holds its activation functions as leaves: as Partial they become structure, and only arrays are left.
     return jax.tree_util.tree_map(lambda x: x if is_array(x) or not callable(x) else jax.tree_util.Partial(x), model)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import gammaincinv, ndtr
 
 from gammajax.datasets.spectrum import Spectrum, SpectrumDatasetOnOff, check_same_axes
-from gammajax.likelihood.expected import compare_known, compare_on_off, expected_background
+from gammajax.likelihood.expected import ExpectedCounts, compare_known, compare_on_off
 
 _ONE_SIGMA = float(ndtr(-1.0))
 # Bins are merged up to this width [decades]: a wider one would hide the shape of the spectrum.
@@ -54,10 +54,12 @@ def garwood(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, gammaincinv(n + 1.0, 1.0 - _ONE_SIGMA)
 
 
-def count_bins(datasets: Sequence[Spectrum], signals: Sequence[np.ndarray], min_expected: float = 0.0) -> CountBins:
+def count_bins(
+    datasets: Sequence[Spectrum], expected: Sequence[ExpectedCounts], min_expected: float = 0.0
+) -> CountBins:
     """Bins of one dataset, or of the sum of several where used, with `min_expected` counts if possible.
 
-    `signals`: expected signal of each dataset. Merging looks at the expected counts, never at the measured
+    `expected`: what is expected in each dataset. Merging looks at the expected counts, never at the measured
     ones, so that it does not favour fluctuations; it stops at 0.3 decades, and at the ends of the fit range.
     Background and residual are those of the merged bins: with on-off data, the most likely background of all
     their counts.
@@ -73,9 +75,9 @@ def count_bins(datasets: Sequence[Spectrum], signals: Sequence[np.ndarray], min_
         kept = [np.where(take, x, 0.0) for take, x in zip(takes, columns, strict=True)]
         return np.sum(kept, axis=0)
 
-    signal = total(signals)
+    signal = total([x.signal for x in expected])
     counts = total([np.asarray(d.counts) for d in datasets])
-    background = total([expected_background(d, s) for d, s in zip(datasets, signals, strict=True)])
+    background = total([x.background for x in expected])
     groups = _groups(np.asarray(first.energy), signal + background, used, min_expected)
     size = groups[-1] + 1
 
@@ -88,7 +90,7 @@ def count_bins(datasets: Sequence[Spectrum], signals: Sequence[np.ndarray], min_
         on_off = [d for d in datasets if isinstance(d, SpectrumDatasetOnOff)]
         off = merge(total([np.asarray(d.counts_off) for d in on_off]))
         weight = [np.asarray(d.counts_off) + _PRIOR_OFF for d in on_off]
-        scaled = [np.asarray(d.alpha) * w for d, w in zip(on_off, weight, strict=True)]
+        scaled = [np.asarray(d.alpha) * x.scale * w for d, x, w in zip(on_off, expected, weight, strict=True)]
         weights = merge(total(weight))
         alpha = np.divide(merge(total(scaled)), weights, out=np.zeros_like(weights), where=weights > 0)
         background, residual = compare_on_off(counts, off, alpha, signal)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MultipleLocator
 from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
 from gammajax.infer.fit import Fit
-from gammajax.likelihood.expected import predict_signals
+from gammajax.likelihood.expected import predict_all
 from gammajax.models.collection import Models
 from gammajax.plot.bins import CountBins, count_bins
 from gammajax.plot.style import (
@@ -57,14 +57,14 @@ def plot_counts(
     chosen: list[Spectrum] = [datasets] if single else list(datasets)
     if not chosen:
         raise DatasetError("there is no dataset to plot")
-    signals = predict_signals(chosen, models)
+    expected = predict_all(chosen, models)
     with style():
         if stacked or len(chosen) == 1:
             title = chosen[0].name if len(chosen) == 1 else f"{len(chosen)} datasets"
-            return _one(count_bins(chosen, signals, min_expected), title, axes)
+            return _one(count_bins(chosen, expected, min_expected), title, axes)
         if axes is not None:
             raise DatasetError(f"axes= holds one dataset, got {len(chosen)}: leave it out, or stack them")
-        bins = [count_bins([d], [s], min_expected) for d, s in zip(chosen, signals, strict=True)]
+        bins = [count_bins([d], [x], min_expected) for d, x in zip(chosen, expected, strict=True)]
         return _grid(bins, [d.name for d in chosen])
 
 

@@ -13,7 +13,7 @@ from gammajax.datasets.spectrum import Spectrum
 from gammajax.infer.fit import Fit, fit, make_problem
 from gammajax.infer.posterior import Posterior
 from gammajax.io.json import write_json
-from gammajax.likelihood.expected import expected_background, predict_signals
+from gammajax.likelihood.expected import ExpectedCounts, predict_all
 from gammajax.likelihood.problem import prior_stat, stat_per_dataset
 from gammajax.models.collection import Models
 
@@ -45,17 +45,17 @@ def statistic(inputs: Inputs) -> dict[str, Any]:
     `npred` is signal plus background, the latter profiled for on-off data.
     """
     each, prior = _terms(make_problem(inputs.datasets, inputs.models))
-    signals = predict_signals(inputs.datasets, inputs.models)
+    found = predict_all(inputs.datasets, inputs.models)
     rows = [
-        {"name": d.name, "type": type(d).__name__, "stat": float(stat), **_totals(d, signal)}
-        for d, stat, signal in zip(inputs.datasets, each, signals, strict=True)
+        {"name": d.name, "type": type(d).__name__, "stat": float(stat), **_totals(d, expected)}
+        for d, stat, expected in zip(inputs.datasets, each, found, strict=True)
     ]
     return {"stat": float(np.sum(each) + prior), "datasets": rows, "prior_stat": float(prior)}
 
 
-def _totals(dataset: Spectrum, signal: np.ndarray) -> dict[str, float | int]:
+def _totals(dataset: Spectrum, expected: ExpectedCounts) -> dict[str, float | int]:
     mask = np.asarray(dataset.mask)
-    npred = signal + expected_background(dataset, signal)
+    npred = expected.signal + expected.background
     counts = np.asarray(dataset.counts)
     return {"n_bins": int(mask.sum()), "counts": float(counts[mask].sum()), "npred": float(npred[mask].sum())}
 

@@ -13,7 +13,7 @@ import pytest
 from scipy.integrate import quad_vec
 
 import gammajax as gj
-from gammajax.likelihood.problem import signals, stat_per_dataset
+from gammajax.likelihood.problem import predictions, stat_per_dataset
 from gammajax.likelihood.stats import wstat
 
 pytestmark = pytest.mark.data
@@ -76,7 +76,7 @@ def ours(datasets, models):
 def counts_of(datasets, models):
     problem = gj.Problem(datasets, models)
     out = {}
-    for group, signal in zip(problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True):
+    for group, (signal, _) in zip(problem.groups, predictions(problem, problem.layout.values(problem.start)), strict=True):
         for row, i in enumerate(group.index.tolist()):
             out[datasets.names[i]] = np.asarray(signal[row])[: datasets[i].counts.size]
     return out

@@ -3,14 +3,14 @@ import pytest
 from made_spectra import counting, log_parabola, on_off
 
 import gammajax as gj
-from gammajax.likelihood.expected import compare_known, compare_on_off, predict_counts, predict_signals
-from gammajax.likelihood.problem import signals
+from gammajax.likelihood.expected import compare_known, compare_on_off, predict_all, predict_counts
+from gammajax.likelihood.problem import predictions
 from gammajax.likelihood.stats import wstat_profile
 
 
 def test_signal_is_that_of_the_likelihood(spectra, source):
     problem = gj.Problem(spectra, source)
-    (expected,) = signals(problem, problem.layout.values(problem.start))
+    ((expected, _),) = predictions(problem, problem.layout.values(problem.start))
     for dataset, row in zip(spectra, expected, strict=True):
         signal, _ = predict_counts(dataset, source)
         np.testing.assert_allclose(signal, row, rtol=1e-12)
@@ -30,19 +30,19 @@ def test_background_of_counting_data_is_known(source):
 
 def test_models_act_on_their_datasets_only(spectra):
     both = log_parabola().add(near=gj.SkyModel(gj.PowerLaw(), datasets_names=["d1"]))
-    alone = predict_signals(spectra, log_parabola())
-    more = [a - b for a, b in zip(predict_signals(spectra, both), alone, strict=True)]
+    alone = [x.signal for x in predict_all(spectra, log_parabola())]
+    more = [a.signal - b for a, b in zip(predict_all(spectra, both), alone, strict=True)]
     assert [bool(np.all(x > 0)) for x in more] == [False, True, False]
     np.testing.assert_array_equal(more[0], 0.0)
 
 
 def test_datasets_of_different_shapes_keep_their_bins(source):
     datasets = gj.Datasets([*on_off(n=1), *counting(n=1, energy=np.geomspace(0.2, 20.0, 8))])
-    assert [len(x) for x in predict_signals(datasets, source)] == [12, 7]
+    assert [len(x.signal) for x in predict_all(datasets, source)] == [12, 7]
 
 
 def test_no_models_no_signal(spectra):
-    assert all(np.all(x == 0) for x in predict_signals(spectra, gj.Models()))
+    assert all(np.all(x.signal == 0) for x in predict_all(spectra, gj.Models()))
 
 
 def test_squared_residuals_add_up_to_the_statistic(spectra, fitted):

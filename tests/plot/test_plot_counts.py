@@ -6,7 +6,7 @@ from scipy.stats import chi2
 
 import gammajax as gj
 from gammajax.errors import DatasetError
-from gammajax.likelihood.expected import predict_counts, predict_signals
+from gammajax.likelihood.expected import ExpectedCounts, predict_all, predict_counts
 from gammajax.plot import plot_counts
 from gammajax.plot.bins import count_bins, garwood
 from gammajax.plot.style import to_png
@@ -45,11 +45,11 @@ def test_nothing_outside_the_fit_no_grey_points(spectra, fitted):
 @pytest.mark.parametrize("least", [0.0, 5.0, 50.0])
 def test_merging_keeps_the_sums(spectra, fitted, least):
     d = spectra["d1"]
-    signals = predict_signals([d], fitted.models)
+    signals = predict_all([d], fitted.models)
     bins = count_bins([d], signals, least)
     for used, mask in ((bins.used, np.asarray(d.mask)), (~bins.used, ~np.asarray(d.mask))):
         assert bins.counts[used].sum() == np.asarray(d.counts)[mask].sum()
-        assert bins.signal[used].sum() == pytest.approx(signals[0][mask].sum())
+        assert bins.signal[used].sum() == pytest.approx(signals[0].signal[mask].sum())
     np.testing.assert_array_equal(bins.edges[1:, 0], bins.edges[:-1, 1])
     assert bins.merged.sum() == 12
 
@@ -57,7 +57,8 @@ def test_merging_keeps_the_sums(spectra, fitted, least):
 def test_merged_bins_hold_enough_or_are_wide():
     fine = np.geomspace(0.1, 100.0, 61)
     (d,) = on_off(n=1, energy=fine)
-    bins = count_bins([d], [np.full(60, 2.0)], 5.0)
+    expected = ExpectedCounts(np.full(60, 2.0), np.asarray(d.background), np.ones(60))
+    bins = count_bins([d], [expected], 5.0)
     assert np.all(bins.merged[:-1] <= 6)
     assert np.all((bins.expected[:-1] > 4.9) | (bins.merged[:-1] == 6))
     assert np.all(np.log10(bins.edges[:, 1] / bins.edges[:, 0]) < 0.3 + 1e-9)
@@ -67,9 +68,9 @@ def test_a_stack_is_the_sum_over_what_is_used(spectra, fitted):
     upper, _ = plot_counts(spectra, fitted, stacked=True, min_expected=0).axes
     total = sum(np.asarray(d.counts) * np.asarray(d.mask) for d in spectra)
     np.testing.assert_array_equal(points(upper)["Counts"], total)
-    signals = predict_signals(spectra, fitted.models)
+    signals = predict_all(spectra, fitted.models)
     bins = count_bins(spectra, signals)
-    wanted = sum(s * np.asarray(d.mask) for s, d in zip(signals, spectra, strict=True))
+    wanted = sum(s.signal * np.asarray(d.mask) for s, d in zip(signals, spectra, strict=True))
     np.testing.assert_allclose(bins.signal, wanted)
 
 

@@ -6,14 +6,16 @@ from made_spectra import EDGES, TRUE, counting, kernel, log_parabola, on_off, re
 from scipy.integrate import quad
 
 import gammajax as gj
-from gammajax.likelihood.problem import signals
+from gammajax.likelihood.problem import predictions
 
 
 def predicted(datasets, models, **options):
     """Signal counts of each dataset, padding removed."""
     problem = gj.Problem(datasets, models, **options)
     out = [None] * len(datasets)
-    for group, signal in zip(problem.groups, signals(problem, problem.layout.values(problem.start)), strict=True):
+    for group, (signal, _) in zip(
+        problem.groups, predictions(problem, problem.layout.values(problem.start)), strict=True
+    ):
         for row, i in enumerate(group.index.tolist()):
             out[i] = np.asarray(signal[row])[: datasets[i].counts.size]
     return out

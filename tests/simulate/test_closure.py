@@ -7,7 +7,7 @@ from gammajax.data import DataStore
 from gammajax.geom.axes import energy_edges
 from gammajax.geom.regions import circle
 from gammajax.infer.fit import fit
-from gammajax.likelihood.problem import Problem, signals
+from gammajax.likelihood.problem import Problem, predictions
 from gammajax.models.collection import Models
 from gammajax.reduce.pipeline import reduce_spectra
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
@@ -49,7 +49,7 @@ def test_archive_closes(archive):
         reduction = reduced(archive.folder, name, archive.position)
         assert not reduction.failures
         problem = Problem(list(reduction), Models(crab=archive.model))
-        expected = np.asarray(signals(problem, problem.layout.values(problem.start))[0])
+        expected = np.asarray(predictions(problem, problem.layout.values(problem.start))[0].signal)
         safe = np.array([d.mask_safe for d in reduction])
         on, off = (np.array([getattr(d, key) for d in reduction]) for key in ("counts", "counts_off"))
         alpha = np.array([[d.acceptance[0] / d.acceptance_off[0]] for d in reduction])

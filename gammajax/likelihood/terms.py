@@ -1,0 +1,82 @@
+"""The statistic of each kind of group as a function of what is predicted for it, with derivatives in closed form.
+
+A prediction has two parts per bin: the signal s and, where a nuisance touches it, the factor f on the background.
+First derivatives of all statistics have the form `slope * (ds + b df)` with b the expected background per unit of f:
+to first order a change of the background is a change of the signal.
+"""
+
+import jax.numpy as jnp
+
+from gammajax._typing import Array, Float
+from gammajax.datasets.groups import CashGroup, Group
+from gammajax.likelihood import stats
+from gammajax.predict.spectrum import Prediction
+
+Bins = Float[Array, "dataset energy"]
+
+
+def observed(group: Group) -> tuple[Bins, ...]:
+    """The measured counts of a group: `(counts,)` or `(counts, counts_off)`."""
+    return (group.counts,) if isinstance(group, CashGroup) else (group.counts, group.counts_off)
+
+
+def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
+    """Expected counts of a group: `(counts,)`, or `(counts, counts_off)`.
+
+    The background of on-off data is the one that the measured counts make most likely at this prediction.
+    """
+    if isinstance(group, CashGroup):
+        return (stats.floored(_total(group, prediction)),)
+    alpha = _alpha(group, prediction)
+    mu_on, mu_off, _ = stats.wstat_profile(group.counts, group.counts_off, alpha, prediction.signal)
+    return jnp.where(alpha > 0, mu_on, stats.floored(prediction.signal)), jnp.where(alpha > 0, mu_off, 0.0)
+
+
+def group_stat(group: Group, prediction: Prediction) -> Bins:
+    """Statistic of each bin of a group; masked bins have 0."""
+    if isinstance(group, CashGroup):
+        each = stats.cash(group.counts, _total(group, prediction))
+    else:
+        each = stats.wstat(group.counts, group.counts_off, _alpha(group, prediction), prediction.signal)
+    return jnp.where(group.mask, each, 0.0)
+
+
+def group_derivatives(group: Group, prediction: Prediction) -> tuple[Bins, Bins, Bins]:
+    """First, second, and expected second derivative of `group_stat` in the signal."""
+    if isinstance(group, CashGroup):
+        n, mu = group.counts, _total(group, prediction)
+        each = stats.cash_slope(n, mu), stats.cash_curvature(n, mu), stats.cash_information(mu)
+    else:
+        x = group.counts, group.counts_off, _alpha(group, prediction), prediction.signal
+        each = stats.wstat_slope(*x), stats.wstat_curvature(*x), stats.wstat_information(*x)
+    slope, curvature, information = (jnp.where(group.mask, y, 0.0) for y in each)
+    return slope, curvature, information
+
+
+def group_background(group: Group, prediction: Prediction) -> Bins:
+    """Expected background counts of each bin per unit of its factor."""
+    if isinstance(group, CashGroup):
+        return group.background
+    alpha = _alpha(group, prediction)
+    _, mu_off, _ = stats.wstat_profile(group.counts, group.counts_off, alpha, prediction.signal)
+    return jnp.where(alpha > 0, group.alpha * mu_off, 0.0)
+
+
+def background_curvature(group: Group, prediction: Prediction) -> tuple[Bins, Bins]:
+    """Second derivatives of `group_stat`: in signal and background factor, and twice in the background factor."""
+    if isinstance(group, CashGroup):
+        _, curvature, _ = group_derivatives(group, prediction)
+        return curvature * group.background, curvature * jnp.square(group.background)
+    x = group.counts, group.counts_off, _alpha(group, prediction), prediction.signal
+    mixed, double = stats.wstat_alpha_curvature(*x)
+    both = group.alpha * mixed, jnp.square(group.alpha) * double
+    return jnp.where(group.mask, both[0], 0.0), jnp.where(group.mask, both[1], 0.0)
+
+
+def _total(group: CashGroup, prediction: Prediction) -> Bins:
+    scale = 1.0 if prediction.scale is None else prediction.scale
+    return prediction.signal + scale * group.background
+
+
+def _alpha(group, prediction: Prediction) -> Bins:
+    return group.alpha if prediction.scale is None else group.alpha * prediction.scale
