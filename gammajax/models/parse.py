@@ -6,22 +6,26 @@ names model and parameter; `naming` adds the file.
 
 import contextlib
 import dataclasses
+import logging
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
 
 from gammajax.errors import FileFormatError, GammajaxError, ModelError, nearest
 from gammajax.io.yaml import boolean, mapping, number, numbers, sequence, text
+from gammajax.models.nuisance import BackgroundNorm
 from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import SpectralModel
-from gammajax.models.tags import priors, spectral_models
+from gammajax.models.tags import PRIOR_DEFAULTS, priors, spectral_models
 from gammajax.params.field import ParamSpec, TableSpec, WeightsSpec, spec_of
-from gammajax.params.priors import Prior
+from gammajax.params.priors import Prior, Tempered
 from gammajax.params.table import Link
 from gammajax.units import conversion, unit_of
+
+log = logging.getLogger(__name__)
 
 _DEEPEST = 50
 """Models inside models, at most; a file may refer to itself."""
@@ -54,27 +58,117 @@ class Entry:
     """Size of the file's unit in the canonical unit."""
 
 
-def from_component(content: Any, like: Mapping[str, SkyModel]) -> tuple[str, SkyModel, dict[str, Entry]]:
-    """Name, model, and what is said about its parameters, of one component.
+Choice = Literal["refuse", "ignore"]
 
-    `like` supplies the architecture of models with networks, by name.
+_IGNORED_KEYS = ("id", "metadata")
+_COMPONENT_KEYS = ("name", "type", "spectral", "spatial", "temporal", "apply_irf", "datasets_names", *_IGNORED_KEYS)
+
+
+def from_component(
+    content: Any, like: Mapping[str, Any], spatial: Choice = "refuse", temporal: Choice = "refuse"
+) -> tuple[str, Any, dict[str, Entry]] | None:
+    """Name, model, and what is said about its parameters, of one component; None for one that is left out.
+
+    `like` supplies the architecture of models with networks, by name. `spatial` and `temporal` say what is done with
+    parts that a spectrum has no use for: "refuse" raises `ModelError`; "ignore" goes on without them, and leaves out
+    components that are nothing without their map (backgrounds, diffuse templates), with a line in the log.
     """
     component = mapping(content, "each of the components")
+    kind = component.get("type")
+    if kind in ("FoVBackgroundModel", "TemplateNPredModel"):
+        return _background(component, str(kind), spatial)
     if not component.get("name"):
         raise FileFormatError("a component has no name")
     name = text(component["name"], "the name of a component")
-    kind = component.get("type")
     if kind != "SkyModel":
-        raise ModelError(f"{name} is a {kind!r}; only SkyModel components can be read")
-    for part in ("spatial", "temporal"):
-        if component.get(part):
-            raise ModelError(f"{name} has a {part} model, which spectra do not use: remove it")
+        raise ModelError(f"{name} is a {kind!r}; components that can be read are SkyModel and FoVBackgroundModel")
+    _check_keys(component, _COMPONENT_KEYS, name)
     if component.get("spectral") is None:
         raise FileFormatError(f"{name} has no spectral model")
+    if not _alone(component, name, spatial, temporal):
+        return None
     entries: dict[str, Entry] = {}
     template = like[name].spectral if name in like else None
     spectral = _model(component["spectral"], f"{name}.spectral", template, entries)
     return name, SkyModel(spectral, datasets_names=_datasets_names(component.get("datasets_names"), name)), entries
+
+
+def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    """Raise `FileFormatError` for a key that nothing would be made of, such as a misspelt one."""
+    for key in content:
+        if key not in known:
+            close = nearest(str(key), known)
+            raise FileFormatError(f"{where} has the unknown key {key!r}" + (f"; nearest: {close}" if close else ""))
+
+
+def _alone(component: Mapping[str, Any], name: str, spatial: Choice, temporal: Choice) -> bool:
+    """True if the spectrum of a source stands alone; raises `ModelError` for parts that must not be dropped unasked."""
+    irf = mapping(component.get("apply_irf") or {}, f"apply_irf of {name}")
+    without = [key for key in ("exposure", "edisp") if not boolean(irf.get(key, True), f"apply_irf.{key} of {name}")]
+    if without:
+        raise ModelError(f"{name} is predicted without {' and '.join(without)} (apply_irf), which is not supported")
+    time = mapping(component.get("temporal") or {}, f"temporal of {name}").get("type")
+    if time not in (None, "ConstantTemporalModel", "const") and temporal == "refuse":
+        raise ModelError(
+            f"{name} has a temporal model ({time}), and spectra are constant: remove it, or read with "
+            'temporal="ignore" to take the spectrum at a temporal factor of 1'
+        )
+    place = mapping(component.get("spatial") or {}, f"spatial of {name}")
+    if place and spatial == "refuse":
+        raise ModelError(
+            f"{name} has a spatial model ({place.get('type')}), which spectra do not use: remove it, or read with "
+            'spatial="ignore" to take its spectrum as that of the region'
+        )
+    if place and _needs_map(place, mapping(component["spectral"], f"{name}.spectral")):
+        log.warning("%s is left out: its flux is in its map (%s)", name, place.get("type"))
+        return False
+    return True
+
+
+def _needs_map(spatial: Mapping[str, Any], spectral: Mapping[str, Any]) -> bool:
+    """True if the spectral part only scales what the spatial part holds: a flux per solid angle."""
+    kind, scaled = str(spatial.get("type")), str(spectral.get("type"))
+    template = kind in ("TemplateSpatialModel", "template") and spatial.get("normalize") is False
+    return template or kind in ("ConstantSpatialModel", "const") or "Norm" in scaled or scaled.endswith("-norm")
+
+
+_BACKGROUND_KEYS = ("name", "type", "spectral", "spatial", "datasets_names", "parameters", "filename", *_IGNORED_KEYS)
+
+
+def _background(
+    component: Mapping[str, Any], kind: str, spatial: Choice
+) -> tuple[str, BackgroundNorm, dict[str, Entry]] | None:
+    """Gammapy's model of a dataset's background as a norm of that background; its parameters may stand directly in it.
+
+    With `spatial="ignore"` it is left out: the map that it scales is not there.
+    """
+    listed = _datasets_names(component.get("datasets_names"), kind) or []
+    name = text(component.get("name") or (f"{listed[0]}-bkg" if listed else kind), f"the name of a {kind}")
+    if spatial == "ignore":
+        log.warning("%s is left out: it scales the background of a map", name)
+        return None
+    if kind == "TemplateNPredModel":
+        raise ModelError(f'{name} is a {kind}, a map of counts: remove it, or read with spatial="ignore"')
+    _check_keys(component, _BACKGROUND_KEYS, name)
+    if len(listed) != 1:
+        raise FileFormatError(f"{name} must name one dataset in datasets_names, got {', '.join(listed) or 'none'}")
+    if component.get("spatial"):
+        raise ModelError(f'{name} has a spatial model: remove it, or read with spatial="ignore" to leave both out')
+    # Files of old list the parameters without a spectral model around them.
+    old = {"type": "PowerLawNormSpectralModel", "parameters": component.get("parameters") or []}
+    spectral = mapping(component.get("spectral") or old, f"{name}.spectral")
+    if spectral.get("type") not in ("PowerLawNormSpectralModel", "pl-norm"):
+        raise ModelError(
+            f"{name} has the spectral model {spectral.get('type')!r}; only PowerLawNormSpectralModel "
+            "scales a background"
+        )
+    entries: dict[str, Entry] = {}
+    parameters = _listed(spectral.get("parameters", []), name)
+    fields = {f.name: spec_of(f) for f in dataclasses.fields(BackgroundNorm)}
+    _check_keys(parameters, tuple(k for k, spec in fields.items() if isinstance(spec, ParamSpec)), name)
+    values = {k: _parameter(v, fields[k], f"{name}.{k}", entries) for k, v in parameters.items()}
+    given = {k: x for k, x in values.items() if x is not None}
+    return name, BackgroundNorm(**given, datasets_names=tuple(listed)), entries
 
 
 def _datasets_names(content: Any, name: str) -> list[str] | None:
@@ -102,7 +196,10 @@ def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth:
             elements = _elements(name, listed, where)
             if elements:
                 values = [_parameter(listed[e], spec, f"{path}.{e}", entries) for e in elements]
-                arguments[name] = values[0] if elements == [name] else _shaped(values, shapes.get(name), where)
+                if elements != [name]:
+                    arguments[name] = _shaped(_complete(values, elements, path), shapes.get(name), where)
+                elif values[0] is not None:
+                    arguments[name] = values[0]
         elif isinstance(spec, TableSpec) and name in content:
             arguments[name] = _table(content[name], field.metadata["converter"].unit, where)
         elif isinstance(spec, WeightsSpec):
@@ -167,6 +264,13 @@ def _elements(name: str, listed: Mapping[str, Any], where: str) -> list[str]:
     return ordered
 
 
+def _complete(values: list[float | None], elements: list[str], path: str) -> list[float]:
+    missing = [f"{path}.{e}" for e, x in zip(elements, values, strict=True) if x is None]
+    if missing:
+        raise FileFormatError(f"{missing[0]} has no value")
+    return [x for x in values if x is not None]
+
+
 def _shaped(values: list[float], shape: Any, where: str) -> np.ndarray:
     if shape is None:
         return np.array(values)
@@ -184,14 +288,20 @@ def _table(content: Any, unit: str, where: str) -> np.ndarray:
     return numbers(content["data"], f"data of {where}") * conversion(given, unit, where)
 
 
-def _parameter(content: Mapping[str, Any], spec: ParamSpec, path: str, entries: dict[str, Entry]) -> float:
-    """The value of one parameter; what else is said about it goes to `entries`."""
+_PARAMETER_KEYS = (
+    "name", "value", "unit", "error", "min", "max", "frozen", "link", "link_factor", "link_offset", "prior",
+    "interp", "scale_method", "scale_transform", "scale", "factor", "is_norm", "type",
+)  # fmt: skip
+"""Keys of a parameter; those of the second line say how Gammapy, now or once, scales it, and are not used."""
+
+
+def _parameter(content: Mapping[str, Any], spec: Any, path: str, entries: dict[str, Entry]) -> float | None:
+    """The value of one parameter, None where its class' default holds; what else is said about it goes to `entries`."""
+    _check_keys(content, _PARAMETER_KEYS, path)
     said = {key: x for key, x in content.items() if x is not None}
     unit = text(said.get("unit", ""), f"unit of {path}") or spec.unit
     factor = conversion(unit, spec.unit, path)
     found = {k: number(said[k], f"{k} of {path}") for k in ("value", "min", "max", "error") if k in said}
-    if "value" not in found:
-        raise FileFormatError(f"{path} has no value")
     error = found.get("error", 0.0)
     label, link = _link(said, path)
     entries[path] = Entry(
@@ -204,7 +314,7 @@ def _parameter(content: Mapping[str, Any], spec: ParamSpec, path: str, entries: 
         prior=_prior(said["prior"], unit, path) if "prior" in said else None,
         factor=factor,
     )
-    return found["value"] * factor
+    return found["value"] * factor if "value" in found else None
 
 
 def _side(x: float | None, factor: float, missing: float) -> float | None:
@@ -224,22 +334,31 @@ def _link(said: Mapping[str, Any], path: str) -> tuple[str | None, Link | None]:
     return None, Link(target, factor, offset)
 
 
-def _prior(content: Any, unit: str, path: str) -> Prior:
+def _prior(content: Any, unit: str, path: str) -> Prior | None:
+    """A prior with its numbers in the unit of its parameter; Gammapy's defaults stand for those not listed."""
     where = f"prior of {path}"
     content, known = mapping(content, where), priors()
     tag = text(content.get("type"), f"type of the {where}")
     if tag not in known:
         raise ModelError(f"{path}: the prior {tag!r} is not one of {', '.join(known)}")
-    if number(content.get("weight", 1.0), f"weight of the {where}") != 1.0:
-        raise ModelError(f"{path}: priors with a weight other than 1 are no densities; widen or narrow it instead")
+    _check_keys(content, ("type", "parameters", "weight"), f"the {where}")
+    weight = number(content.get("weight", 1.0), f"weight of the {where}")
     cls, names = known[tag]
-    listed = _listed(content.get("parameters", []), where)
-    values = {name: number(entry.get("value"), f"{name} of the {where}") for name, entry in listed.items()}
+    listed = _listed(content.get("parameters") or [], where)
+    _check_keys(listed, names, f"the {where}")
+    values = dict(PRIOR_DEFAULTS.get(tag, {}))
+    for name, entry in listed.items():
+        if entry.get("value") is not None or name not in values:
+            values[name] = number(entry.get("value"), f"{name} of the {where}")
+        given = text(entry.get("unit") or "", f"unit of {name} of the {where}")
+        if given and unit_of(given) != unit_of(unit):
+            raise FileFormatError(f"{name} of the {where} is in {given!r}; write it in the parameter's unit, {unit!r}")
     missing = [name for name in names if name not in values]
     if missing:
         raise FileFormatError(f"{path}: its {tag} lacks {', '.join(missing)}")
     bare = cls(*(values[name] for name in names))
-    return cls(*(u.Quantity(x, unit_of(bare.number_unit(key, unit))) for key, x in vars(bare).items()))
+    prior = cls(*(u.Quantity(x, unit_of(bare.number_unit(key, unit))) for key, x in vars(bare).items()))
+    return prior if weight == 1.0 else Tempered(prior, weight)
 
 
 def links(entries: Mapping[str, Entry]) -> dict[str, Link]:

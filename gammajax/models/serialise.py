@@ -18,6 +18,7 @@ from gammajax.models.spectral import CompoundSpectralModel, SpectralModel, Templ
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
 from gammajax.params.field import ParamSpec, TableSpec, WeightsSpec, spec_of
+from gammajax.params.priors import Tempered
 from gammajax.params.table import Parameter
 
 _EXPORT_ENERGIES = np.geomspace(1e-6, 1e4, 1001)
@@ -153,11 +154,14 @@ class Writer:
 
     def _prior(self, row: Parameter) -> dict[str, Any]:
         known = GAMMAPY_PRIORS if self.gammapy else priors()
+        prior, weight = row.prior, 1.0
+        if isinstance(prior, Tempered):
+            prior, weight = prior.prior, float(prior.weight)
         for tag, (cls, names) in known.items():
-            if type(row.prior) is cls:
-                values = [float(getattr(row.prior, field.name)) for field in dataclasses.fields(cls)]
+            if type(prior) is cls:
+                values = [float(getattr(prior, field.name)) for field in dataclasses.fields(cls)]
                 listed = [{"name": n, "value": x} for n, x in zip(names, values, strict=True)]
-                return {"type": tag, "parameters": listed, "weight": 1.0}
+                return {"type": tag, "parameters": listed, "weight": weight}
         raise PriorError(
             f"{row.path}: the prior {row.prior} has no form in Gammapy's files, which know "
             f"{', '.join(known)}; remove it with prior(path, None), or write without gammapy=True"

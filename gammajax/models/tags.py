@@ -6,7 +6,7 @@ No table of spectral models needs to be kept; a class written in a notebook goes
 from typing import Any, TypeVar
 
 from gammajax.models.spectral import SpectralModel
-from gammajax.params.priors import LogNormal, LogUniform, Normal, Prior, Uniform
+from gammajax.params.priors import GeneralizedGaussian, LogNormal, LogUniform, Normal, Prior, Tempered, Uniform
 
 T = TypeVar("T")
 
@@ -14,8 +14,17 @@ GAMMAPY_PRIORS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {
     "GaussianPrior": (Normal, ("mu", "sigma")),
     "UniformPrior": (Uniform, ("min", "max")),
     "LogUniformPrior": (LogUniform, ("min", "max")),
+    "GeneralizedGaussianPrior": (GeneralizedGaussian, ("mu", "sigma", "eta")),
 }
 """Gammapy's names of the priors and of their numbers, in the order of our fields."""
+
+PRIOR_DEFAULTS = {
+    "GaussianPrior": {"mu": 0.0, "sigma": 1.0},
+    "UniformPrior": {"min": 0.0, "max": 1.0},
+    "LogUniformPrior": {"min": 1e-14, "max": 1e-10},
+    "GeneralizedGaussianPrior": {"mu": 0.0, "sigma": 1.0, "eta": 0.5},
+}
+"""Numbers of Gammapy's priors where a file does not give them."""
 
 _OURS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {"LogNormalPrior": (LogNormal, ("median", "sigma"))}
 
@@ -28,7 +37,8 @@ def spectral_models() -> dict[str, type[SpectralModel]]:
 def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:
     """All priors by their names in files, with the names of their numbers in the order of their fields."""
     named: dict[str, Any] = GAMMAPY_PRIORS | _OURS
-    known = {cls for cls, _ in named.values()}
+    # A weight is an entry of the prior that it tempers.
+    known = {Tempered, *(cls for cls, _ in named.values())}
     own = {cls.__name__: (cls, tuple(cls.__dataclass_fields__)) for cls in _subclasses(Prior) if cls not in known}
     return own | named
 

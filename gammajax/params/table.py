@@ -208,16 +208,16 @@ def prior_groups(rows: Iterable[Parameter]) -> tuple[PriorGroup, ...]:
     A prior on a frozen parameter adds a constant and is kept: the statistic at given values is then the same
     whether a parameter is free or not.
     """
-    families: dict[type[Prior], list[tuple[int, Prior]]] = {}
+    families: dict[Any, list[tuple[int, Prior]]] = {}
     for i, row in enumerate(rows):
         if row.prior is not None:
-            families.setdefault(type(row.prior), []).append((i, row.prior))
+            families.setdefault(jax.tree.structure(row.prior), []).append((i, row.prior))
     groups = []
-    for family in sorted(families, key=lambda cls: (cls.__name__, cls.__module__)):
+    for family in sorted(families, key=str):
         slots, priors = zip(*families[family], strict=True)
-        numbers = {key: np.array([getattr(p, key) for p in priors], dtype=float) for key in vars(priors[0])}
         # Host arrays, one transfer: operations on the device would each compile a little program.
-        groups.append(PriorGroup(*jax.device_put((np.array(slots, dtype=np.int32), family(**numbers)))))
+        numbers = jax.tree.map(lambda *x: np.array(x, dtype=float), *priors)
+        groups.append(PriorGroup(*jax.device_put((np.array(slots, dtype=np.int32), numbers))))
     return tuple(groups)
 
 
