@@ -10,9 +10,11 @@ from astropy.table import Table
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
 from gammajax.errors import ConfigError, FileFormatError
+from gammajax.infer.intervals import LEVEL, central_interval, narrowest_interval
+from gammajax.infer.quantity import Function, derive
 from gammajax.io.hdf5 import read_hdf5, write_hdf5
 from gammajax.io.json import write_json
-from gammajax.models.collection import Models
+from gammajax.models.collection import Covariance, Models
 from gammajax.tables import as_text, make_table
 
 R_HAT_LIMIT = 1.01
@@ -58,6 +60,40 @@ class Posterior:
         return self.flat.std(axis=0, ddof=1)
 
     @property
+    def covariance(self) -> Covariance:
+        """Covariance of the draws, in the order of `paths`."""
+        return Covariance(self.paths, np.atleast_2d(np.cov(self.flat.T)))
+
+    def interval(self, path: str, level: float = LEVEL) -> tuple[float, float]:
+        """Central interval of one parameter that holds the probability `level`."""
+        low, high = central_interval(self[path].ravel(), level)
+        return float(low), float(high)
+
+    def hdi(self, path: str, level: float = LEVEL) -> tuple[float, float]:
+        """Narrowest interval of one parameter that holds the probability `level`: the one to quote next to a bound."""
+        low, high = narrowest_interval(self[path].ravel(), level)
+        return float(low), float(high)
+
+    def thin(self, step: int) -> "Posterior":
+        """Every `step`-th draw of each chain."""
+        if step < 1:
+            raise ConfigError(f"step must be at least 1, got {step}")
+        stats = {k: v[:, ::step] for k, v in self.stats.items()}
+        return dataclasses.replace(self, samples=self.samples[:, ::step], stats=stats)
+
+    def derive(self, function: Function, unit: str = "") -> Any:
+        """Draws of a quantity, as `Derived`: `function` takes the models of one draw, by name, and returns numbers.
+
+        Written with `jax.numpy` for one draw; compiled once for all. A dictionary of quantities gives a dictionary of
+        `Derived`. Energies are plain numbers in TeV, results in the canonical units that the function computes.
+        Raises `ConfigError` if JAX cannot trace the function.
+
+        >>> flux = posterior.derive(lambda m: m["crab"].spectral.dnde(2.0))             # doctest: +SKIP
+        >>> flux.mean, flux.interval(0.68)                                              # doctest: +SKIP
+        """
+        return derive(self.models, self.samples, function, unit)
+
+    @property
     def r_hat(self) -> np.ndarray:
         """Split Gelman-Rubin statistic of each parameter; below 1.01 the chains agree."""
         return np.array([float(split_gelman_rubin(self[path])) for path in self.paths])
@@ -70,7 +106,7 @@ class Posterior:
     @property
     def divergences(self) -> int:
         """Draws whose trajectory diverged: any that persist mean that the result is not to be trusted."""
-        return int(np.sum(self.stats["diverging"]))
+        return int(np.sum(self.stats.get("diverging", 0)))
 
     @property
     def trusted(self) -> bool:
@@ -124,7 +160,7 @@ class Posterior:
             "chains": self.samples.shape[0],
             "draws": self.samples.shape[1],
             "divergences": self.divergences,
-            "steps_per_draw": float(np.mean(self.stats["num_steps"])),
+            "steps_per_draw": float(np.mean(self.stats["num_steps"])) if "num_steps" in self.stats else None,
             "message": self.message,
             "timings": dict(self.timings),
         }
@@ -135,8 +171,9 @@ class Posterior:
             import arviz
         except ImportError as error:
             raise ConfigError("to_arviz needs ArviZ: install it with the extra gammajax[arviz]") from error
-        stats = {"diverging": self.stats["diverging"], "n_steps": self.stats["num_steps"]}
-        stats |= {"acceptance_rate": self.stats["accept_prob"], "lp": -self.stats["potential"]}
+        names = {"diverging": "diverging", "n_steps": "num_steps", "acceptance_rate": "accept_prob"}
+        stats = {new: self.stats[old] for new, old in names.items() if old in self.stats}
+        stats["lp"] = -self.stats["potential"]
         return arviz.from_dict(posterior={p: self[p] for p in self.paths}, sample_stats=stats)
 
     def write(self, path: str | Path) -> Path:
