@@ -68,8 +68,10 @@ def posterior_band(
 
 
 def _position(models: Models, name: str) -> int:
-    if name not in models:
-        raise ModelError(f"no model {name!r}; models are {', '.join(map(repr, models)) or 'none'}")
+    models[name]
+    if name not in models.sources:
+        listed = ", ".join(map(repr, models.sources)) or "none"
+        raise ModelError(f"{name!r} is a nuisance, which has no spectrum; sources are {listed}")
     return list(models).index(name)
 
 

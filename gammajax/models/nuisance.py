@@ -8,9 +8,12 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from gammajax._typing import Array, Float, Scalar
+from gammajax.errors import ModelError
 from gammajax.params.field import Model, param, table
+from gammajax.units import to_value
 
 
 def names(x: Any) -> tuple[str, ...] | None:
@@ -96,9 +99,14 @@ class ExposureShape(Nuisance):
     shifts: Float[Array, "node"] = param()
 
     def __init__(self, nodes: Any, shifts: Any = None, *, datasets_names: Any = None):
-        self.nodes = nodes
-        self.shifts = jnp.zeros(jnp.shape(self.nodes)) if shifts is None else shifts
-        self.datasets_names = names(datasets_names)
+        # Field converters run after this: shape and order are looked at once units are gone.
+        at = np.asarray(to_value(nodes, "TeV", "ExposureShape.nodes"), dtype=float)
+        by = np.zeros(at.shape) if shifts is None else np.asarray(to_value(shifts, "", "ExposureShape.shifts"))
+        if at.ndim != 1 or not np.all(at > 0) or not np.all(np.diff(at) > 0):
+            raise ModelError("ExposureShape: nodes must be positive and increase")
+        if by.shape != at.shape:
+            raise ModelError(f"ExposureShape: {at.size} nodes need {at.size} shifts, got {by.size}")
+        self.nodes, self.shifts, self.datasets_names = at, by, datasets_names  # type: ignore[assignment]
 
     def efficiency(self, energy: Scalar) -> Scalar:
         return jnp.exp(jnp.interp(jnp.log(energy), jnp.log(self.nodes), self.shifts))

@@ -18,9 +18,8 @@ from gammajax.errors import FileFormatError, GammajaxError, ModelError, nearest
 from gammajax.io.yaml import boolean, mapping, number, numbers, sequence, text
 from gammajax.models.nuisance import BackgroundNorm
 from gammajax.models.sky import SkyModel
-from gammajax.models.spectral import SpectralModel
-from gammajax.models.tags import PRIOR_DEFAULTS, priors, spectral_models
-from gammajax.params.field import ParamSpec, TableSpec, WeightsSpec, spec_of
+from gammajax.models.tags import PRIOR_DEFAULTS, nuisances, priors, spectral_models
+from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
 from gammajax.params.priors import Prior, Tempered
 from gammajax.params.table import Link
 from gammajax.units import conversion, unit_of
@@ -80,14 +79,18 @@ def from_component(
     if not component.get("name"):
         raise FileFormatError("a component has no name")
     name = text(component["name"], "the name of a component")
+    entries: dict[str, Entry] = {}
+    if kind in nuisances():
+        content = {key: x for key, x in component.items() if key not in ("name", *_IGNORED_KEYS)}
+        return name, _model(content, name, like.get(name), entries), entries
     if kind != "SkyModel":
-        raise ModelError(f"{name} is a {kind!r}; components that can be read are SkyModel and FoVBackgroundModel")
+        known = ", ".join(["SkyModel", "FoVBackgroundModel", *sorted(nuisances())])
+        raise ModelError(f"{name} is a {kind!r}; components that can be read are {known}")
     _check_keys(component, _COMPONENT_KEYS, name)
     if component.get("spectral") is None:
         raise FileFormatError(f"{name} has no spectral model")
     if not _alone(component, name, spatial, temporal):
         return None
-    entries: dict[str, Entry] = {}
     template = like[name].spectral if name in like else None
     spectral = _model(component["spectral"], f"{name}.spectral", template, entries)
     return name, SkyModel(spectral, datasets_names=_datasets_names(component.get("datasets_names"), name)), entries
@@ -179,28 +182,18 @@ def _datasets_names(content: Any, name: str) -> list[str] | None:
     return [text(x, f"each of the {where}") for x in listed]
 
 
-def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth: int = 0) -> SpectralModel:
+def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth: int = 0) -> Any:
     content = mapping(content, path)
     cls = _class(text(content.get("type"), f"the type of {path}"), path)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     listed = _listed(content.get("parameters", []), path)
-    stray = [name for name in listed if re.sub(r"\.\d+$", "", name) not in fields]
-    if stray:
-        close = nearest(stray[0], [n for n, f in fields.items() if isinstance(spec_of(f), ParamSpec)])
-        raise ModelError(f"{cls.__name__} of {path} has no parameter {stray[0]!r}; nearest: {close}")
-    shapes = mapping(content.get("shapes", {}), f"shapes of {path}")
-    arguments: dict[str, Any] = {}
+    with naming(path):
+        arguments = cls.from_yaml(content, path)
     for name, field in fields.items():
         spec, where = spec_of(field), f"{path}.{name}"
-        if isinstance(spec, ParamSpec):
-            elements = _elements(name, listed, where)
-            if elements:
-                values = [_parameter(listed[e], spec, f"{path}.{e}", entries) for e in elements]
-                if elements != [name]:
-                    arguments[name] = _shaped(_complete(values, elements, path), shapes.get(name), where)
-                elif values[0] is not None:
-                    arguments[name] = values[0]
-        elif isinstance(spec, TableSpec) and name in content:
+        if name in arguments:
+            continue
+        if isinstance(spec, TableSpec) and name in content:
             arguments[name] = _table(content[name], field.metadata["converter"].unit, where)
         elif isinstance(spec, WeightsSpec):
             if type(like) is not cls:
@@ -208,18 +201,40 @@ def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth:
             arguments[name] = getattr(like, name)
         elif name in content and spec is None:
             arguments[name] = _part(content[name], where, getattr(like, name, None), entries, depth + 1)
+    specs = {name: spec for name, f in fields.items() if isinstance(spec := spec_of(f), ParamSpec)}
+    # A model whose parameters depend on its tables is built once without them, to say what they are.
+    draft = None if cls.slots_of is Model.slots_of or not listed else _built(cls, arguments, path)
+    own = {name: draft.slots_of(name) for name in specs} if draft is not None else {}
+    named = {n for slots in own.values() for n, _ in slots or ()}
+    stray = [n for n in listed if re.sub(r"\.\d+$", "", n) not in {k for k in specs if not own.get(k)} | named]
+    if stray:
+        close = nearest(stray[0], named | set(specs))
+        raise ModelError(f"{cls.__name__} of {path} has no parameter {stray[0]!r}; nearest: {close}")
+    shapes = mapping(content.get("shapes", {}), f"shapes of {path}")
+    for name, spec in specs.items():
+        if slots := own.get(name):
+            preset = np.ravel(getattr(draft, name)).tolist()
+            values = [_parameter(listed[n], s, f"{path}.{n}", entries) if n in listed else None for n, s in slots]
+            values = [x if v is None else v for v, x in zip(values, preset, strict=True)]
+            arguments[name] = np.reshape(values, np.shape(getattr(draft, name)))
+        elif elements := _elements(name, listed, f"{path}.{name}"):
+            values = [_parameter(listed[e], spec, f"{path}.{e}", entries) for e in elements]
+            if elements != [name]:
+                arguments[name] = _shaped(_complete(values, elements, path), shapes.get(name), f"{path}.{name}")
+            elif values[0] is not None:
+                arguments[name] = values[0]
     return _built(cls, arguments, path)
 
 
-def _class(tag: str, path: str) -> type[SpectralModel]:
-    known = spectral_models()
+def _class(tag: str, path: str) -> type[Any]:
+    known: dict[str, type[Any]] = {**spectral_models(), **nuisances()}
     if tag not in known:
         close = nearest(tag, known)
         raise ModelError(f"{path} has the unknown type {tag!r}" + (f"; nearest: {close}" if close else ""))
     return known[tag]
 
 
-def _built(cls: type[SpectralModel], arguments: dict[str, Any], path: str) -> SpectralModel:
+def _built(cls: type[Any], arguments: dict[str, Any], path: str) -> Any:
     try:
         with naming(path):
             return cls(**arguments)

@@ -12,12 +12,13 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from gammajax.errors import LinkError, PriorError
+from gammajax.errors import LinkError, ModelError, PriorError
+from gammajax.models.nuisance import BackgroundNorm, Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import CompoundSpectralModel, SpectralModel, TemplateSpectralModel, evaluate
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
-from gammajax.params.field import ParamSpec, TableSpec, WeightsSpec, spec_of
+from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
 from gammajax.params.priors import Tempered
 from gammajax.params.table import Parameter
 
@@ -72,11 +73,13 @@ class Writer:
     rows: Mapping[str, Parameter]
     gammapy: bool = False
 
-    def component(self, name: str, model: SkyModel) -> dict[str, Any]:
+    def component(self, name: str, model: SkyModel | Nuisance) -> dict[str, Any]:
         """One model as a component; for Gammapy, a spectrum that it does not know becomes a table.
 
         Raises `LinkError` or `PriorError` for links and priors that Gammapy cannot express.
         """
+        if isinstance(model, Nuisance):
+            return self._nuisance(name, model)
         spectral = model.spectral
         if self.gammapy and not known_to_gammapy(spectral):
             spectral = tabulated(spectral)
@@ -85,8 +88,24 @@ class Writer:
             out["datasets_names"] = list(model.datasets_names)
         return out
 
-    def _model(self, model: SpectralModel, path: str) -> dict[str, Any]:
-        out: dict[str, Any] = {"type": (model.tag or (type(model).__name__,))[0]}
+    def _nuisance(self, name: str, model: Nuisance) -> dict[str, Any]:
+        """A nuisance as a component; the norm of one dataset's background is also known to Gammapy."""
+        out = {"name": name, **self._model(model, name)}
+        listed = out.pop("datasets_names")
+        if listed is not None:
+            out["datasets_names"] = listed
+        if not self.gammapy:
+            return out
+        if isinstance(model, BackgroundNorm) and len(listed or ()) == 1:
+            spectral = {"type": "PowerLawNormSpectralModel", "parameters": out["parameters"]}
+            return {"name": name, "type": "FoVBackgroundModel", "datasets_names": listed, "spectral": spectral}
+        raise ModelError(
+            f"{name} ({type(model).__name__}) has no form in Gammapy's files: leave it out with drop({name!r}), "
+            "or write without gammapy=True"
+        )
+
+    def _model(self, model: Model, path: str) -> dict[str, Any]:
+        out: dict[str, Any] = {"type": (getattr(model, "tag", ()) or (type(model).__name__,))[0]}
         parameters: list[dict[str, Any]] = []
         for field in dataclasses.fields(model):
             value, spec, name = getattr(model, field.name), spec_of(field), field.name

@@ -5,6 +5,7 @@ No table of spectral models needs to be kept; a class written in a notebook goes
 
 from typing import Any, TypeVar
 
+from gammajax.models.nuisance import Nuisance
 from gammajax.models.spectral import SpectralModel
 from gammajax.params.priors import GeneralizedGaussian, LogNormal, LogUniform, Normal, Prior, Tempered, Uniform
 
@@ -32,6 +33,11 @@ _OURS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {"LogNormalPrior": (LogN
 def spectral_models() -> dict[str, type[SpectralModel]]:
     """All spectral models by tag; a class without tags by its own name."""
     return {tag: cls for cls in _subclasses(SpectralModel) for tag in cls.tag or (cls.__name__,)}
+
+
+def nuisances() -> dict[str, type[Nuisance]]:
+    """All nuisance models by the name of their class."""
+    return {cls.__name__: cls for cls in _subclasses(Nuisance)}
 
 
 def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:
