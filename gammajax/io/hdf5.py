@@ -92,11 +92,13 @@ class Node:
         """A group inside."""
         return self._checked(name, "a group", isinstance(self._found(name), Node))
 
-    def array(self, name: str, axes: int, kinds: str = "iuf") -> np.ndarray:
-        """An array with this many axes, of numbers ("iuf") or flags ("b")."""
+    def array(self, name: str, axes: int | None = None, kinds: str = "iuf") -> np.ndarray:
+        """An array with this many axes (None: any), of numbers ("iuf"), flags ("b") or both."""
         x = self._found(name)
-        fits = isinstance(x, np.ndarray) and x.dtype.kind in kinds and x.ndim == axes
-        return self._checked(name, f"an array of {'flags' if kinds == 'b' else 'numbers'} along {axes} axes", fits)
+        fits = isinstance(x, np.ndarray) and x.dtype.kind in kinds and axes in (None, x.ndim)
+        what = "flags" if kinds == "b" else "numbers"
+        along = "" if axes is None else f" along {axes} {'axis' if axes == 1 else 'axes'}"
+        return self._checked(name, f"an array of {what}{along}", fits)
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts."""

@@ -24,25 +24,38 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise MissingFile(f"{path} does not exist")
     try:
-        content = yaml.safe_load(path.read_text())
-    except RecursionError as error:
-        raise FileFormatError(f"{path} is nested too deeply") from error
-    except _BROKEN as error:
+        written = path.read_text()
+    except UnicodeDecodeError as error:
         raise FileFormatError(f"{path} is not valid YAML: {error}") from error
+    return parse_yaml(written, str(path))
+
+
+def parse_yaml(written: str, where: str) -> dict[str, Any]:
+    """A YAML text as a dictionary; `where` names it in messages. Raises `FileFormatError`."""
+    try:
+        content = yaml.safe_load(written)
+    except RecursionError as error:
+        raise FileFormatError(f"{where} is nested too deeply") from error
+    except _BROKEN as error:
+        raise FileFormatError(f"{where} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise FileFormatError(f"{path} must hold keys and values at top level, got {type(content).__name__}")
+        raise FileFormatError(f"{where} must hold keys and values at top level, got {type(content).__name__}")
     return content
 
 
 def write_yaml(content: dict[str, Any], path: str | Path) -> Path:
     """Write a dictionary as YAML; returns the path."""
     path = Path(path)
-    try:
-        text = yaml.safe_dump(content, sort_keys=False, default_flow_style=False)
-    except yaml.representer.RepresenterError as error:
-        raise FileFormatError(f"{path} cannot be written, YAML has no form for {error.args[-1]!r}") from error
-    path.write_text(text)
+    path.write_text(yaml_text(content, str(path)))
     return path
+
+
+def yaml_text(content: dict[str, Any], where: str) -> str:
+    """A dictionary as YAML text; raises `FileFormatError` for values that YAML has no form for."""
+    try:
+        return yaml.safe_dump(content, sort_keys=False, default_flow_style=False)
+    except yaml.representer.RepresenterError as error:
+        raise FileFormatError(f"{where} cannot be written, YAML has no form for {error.args[-1]!r}") from error
 
 
 # The doors through which parts of a file enter; `where` names the part in messages.

@@ -13,13 +13,13 @@ import numpy as np
 from astropy.table import Table
 from equinox import is_array
 
-from gammajax.errors import GammajaxError, LinkError, ModelError, OutOfBounds, PriorError, UnitMismatch
-from gammajax.io.hdf5 import read_arrays, write_arrays
+from gammajax.errors import ConfigError, GammajaxError, LinkError, ModelError, OutOfBounds, PriorError, UnitMismatch
+from gammajax.io.hdf5 import SUFFIXES, Node, is_hdf5, read_arrays, read_tree, write_arrays, write_tree
 from gammajax.io.matrix import write_matrix
-from gammajax.io.yaml import read_yaml, sequence, text, write_yaml
-from gammajax.models.covariance import Covariance, read_covariance
+from gammajax.io.yaml import parse_yaml, read_yaml, sequence, text, write_yaml, yaml_text
+from gammajax.models.covariance import Covariance, covariance_from_node, read_covariance
 from gammajax.models.nuisance import Nuisance
-from gammajax.models.parse import Entry, from_component, links, naming
+from gammajax.models.parse import Choice, Entry, from_component, links, naming
 from gammajax.models.serialise import Writer, known_to_gammapy, without_foreign_links
 from gammajax.models.sky import SkyModel
 from gammajax.params import table as tables
@@ -167,28 +167,76 @@ class Models(Mapping[str, Member]):
     # -- files -----------------------------------------------------------------------------------------------------
 
     @classmethod
-    def read(cls, path: str | Path, *, like: "Models | None" = None) -> Self:
-        """Read a models YAML of Gammapy, with its covariance file if it names one.
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        like: "Models | None" = None,
+        spatial: Choice = "refuse",
+        temporal: Choice = "refuse",
+    ) -> Self:
+        """Read a models YAML of Gammapy, with its covariance file if it names one; or an HDF5 file of gammajax.
 
-        `like` supplies the architecture of models that hold networks, by name.
+        `like` supplies the architecture of models that hold networks, by name. Spatial and temporal models, which a
+        spectrum has no use for, raise `ModelError`; with "ignore" the spectra are read without them, and components
+        that are nothing without their map (backgrounds, diffuse templates) are left out, with a warning in the log.
+
+        >>> Models.read("map_analysis.yaml", spatial="ignore")                          # doctest: +SKIP
         """
         path = Path(path)
+        if is_hdf5(path):
+            return cls.from_node(read_tree(path, "models"), like=like)
         content = read_yaml(path)
         with naming(str(path)):
-            listed = sequence(content.get("components"), "the list 'components'")
-            parts = [from_component(item, like.filled if like else {}) for item in listed]
-            names = [name for name, _, _ in parts]
-            if len(set(names)) < len(names):
-                raise ModelError(f"model names must be unique, got {', '.join(names)}")
-            entries = {p: entry for _, _, some in parts for p, entry in some.items()}
-            models = cls({name: model for name, model, _ in parts})._told(entries)
+            models, entries = cls._from_content(content, like, spatial, temporal)
             file = content.get("covariance") and text(content["covariance"], "covariance")
         if has_weights(models.tree):
-            models = models._with_weight_file(path.with_suffix(".h5"))
+            file_of_weights = path.with_suffix(".h5")
+            models = models._with_leaves(read_arrays(file_of_weights, "weights"), str(file_of_weights))
         if file:
             scale = {p: entry.factor for p, entry in entries.items()}
             models._covariance = read_covariance(path.parent / file, models._rows, models.free_paths, scale)
         return models
+
+    @classmethod
+    def _from_content(
+        cls, content: Mapping[str, Any], like: "Models | None", spatial: Choice = "refuse", temporal: Choice = "refuse"
+    ) -> tuple[Self, dict[str, Entry]]:
+        """Models from the content of a YAML file, and what it says about their parameters."""
+        for option, choice in (("spatial", spatial), ("temporal", temporal)):
+            if choice not in ("refuse", "ignore"):
+                raise ConfigError(f"{option} must be 'refuse' or 'ignore', got {choice!r}")
+        listed = sequence(content.get("components"), "the list 'components'")
+        found = (from_component(item, like.filled if like else {}, spatial, temporal) for item in listed)
+        parts = [part for part in found if part is not None]
+        names = [name for name, _, _ in parts]
+        if len(set(names)) < len(names):
+            raise ModelError(f"model names must be unique, got {', '.join(names)}")
+        entries = {p: entry for _, _, some in parts for p, entry in some.items()}
+        return cls({name: model for name, model, _ in parts})._told(entries), entries
+
+    @classmethod
+    def from_node(cls, node: Node, *, like: "Models | None" = None) -> Self:
+        """Models from a group of an HDF5 file, as `to_tree` makes it."""
+        with naming(node.where):
+            models, _ = cls._from_content(parse_yaml(node.text("yaml"), "its YAML"), like)
+        if has_weights(models.tree):
+            weights = node.group("weights")
+            models = models._with_leaves([weights.array(name) for name in sorted(weights)], weights.where)
+        if "covariance" in node:
+            models._covariance = covariance_from_node(node.group("covariance"), models._rows)
+        return models
+
+    def to_tree(self) -> dict[str, Any]:
+        """Everything that the models hold, for a group of an HDF5 file: texts and arrays."""
+        writer = Writer(self._rows, whole=True)
+        content = {"components": [writer.component(name, model) for name, model in self.filled.items()]}
+        leaves = weight_leaves(self.tree)
+        return {
+            "yaml": yaml_text(content, "models"),
+            "weights": {f"{i:04d}": np.asarray(x) for i, x in enumerate(leaves)} if leaves else None,
+            "covariance": None if self._covariance is None else vars(self._covariance),
+        }
 
     def write(self, path: str | Path, *, gammapy: bool = False, freeze_links: bool = False) -> Path:
         """Write as Gammapy's YAML, the covariance beside it, and network weights beside it as HDF5.
@@ -196,9 +244,15 @@ class Models(Mapping[str, Member]):
         What Gammapy has no form for (links with factor or offset, log-normal priors, arrays) is written in keys of
         our own. With `gammapy=True`, spectra that only gammajax knows (your own classes, networks) are tabulated so
         that Gammapy reads them, and such links and priors are refused; `freeze_links=True` writes frozen values for
-        those links.
+        those links. To a name that ends in .h5 or .hdf5, everything goes into one HDF5 file.
         """
         path = Path(path)
+        if path.suffix in SUFFIXES:
+            if gammapy or freeze_links:
+                raise ConfigError(
+                    f"{path}: Gammapy reads YAML; gammapy and freeze_links are for a name ending in .yaml"
+                )
+            return write_tree(path, "models", self.to_tree())
         rows = without_foreign_links(self._rows) if freeze_links else self._rows
         writer = Writer(rows, gammapy)
         content: dict[str, Any] = {"components": [writer.component(name, model) for name, model in self.filled.items()]}
@@ -230,9 +284,9 @@ class Models(Mapping[str, Member]):
             rows[path] = tables.tied(rows, path, link)
         return self._with(rows)
 
-    def _with_weight_file(self, file: Path) -> Self:
+    def _with_leaves(self, arrays: list[np.ndarray], file: str) -> Self:
         """The same table over models with the network weights of a file."""
-        left = jax.device_put(read_arrays(file, "weights"))
+        left = jax.device_put(arrays)
         tree = []
         for name, model in self._members.items():
             size = len(weight_leaves(model))

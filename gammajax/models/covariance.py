@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gammajax.errors import FileFormatError
+from gammajax.io.hdf5 import Node
 from gammajax.io.matrix import read_matrix
 from gammajax.params.table import Parameter
 
@@ -43,6 +45,16 @@ class Covariance:
         return slope @ self.matrix @ slope.T
 
 
+def covariance_from_node(node: Node, rows: Mapping[str, Parameter]) -> Covariance:
+    """The covariance in a group of an HDF5 file; raises `FileFormatError` if it does not fit the parameters."""
+    paths, matrix = node.texts("paths"), node.array("matrix", 2)
+    unknown = [p for p in paths if p not in rows]
+    if unknown or matrix.shape != (len(paths), len(paths)):
+        wrong = f"names {unknown[0]!r}, which is no parameter" if unknown else f"has the shape {matrix.shape}"
+        raise FileFormatError(f"{node.where} {wrong}; it has {len(paths)} parameters")
+    return Covariance(paths, matrix)
+
+
 def read_covariance(
     path: Path, rows: Mapping[str, Parameter], free: list[str], scale: Mapping[str, float]
 ) -> Covariance | None:
@@ -52,6 +64,8 @@ def read_covariance(
     files of old only those that are not linked. `scale` turns the file's units into canonical ones.
     """
     names, matrix = read_matrix(path)
+    # Gammapy gives the background of a dataset a spectral model; here its parameters are the background's own.
+    names = [name if name in rows else name.replace("-bkg.spectral.", "-bkg.") for name in names]
     place = {name: i for i, name in reversed(list(enumerate(names)))}
     if not set(free) <= set(place):
         unlinked = [p for p, row in rows.items() if row.link is None]

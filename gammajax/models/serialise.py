@@ -15,7 +15,7 @@ import numpy as np
 from gammajax.errors import LinkError, ModelError, PriorError
 from gammajax.models.nuisance import BackgroundNorm, Nuisance
 from gammajax.models.sky import SkyModel
-from gammajax.models.spectral import CompoundSpectralModel, SpectralModel, TemplateSpectralModel, evaluate
+from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evaluate
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
 from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
@@ -27,12 +27,8 @@ _EXPORT_ENERGIES = np.geomspace(1e-6, 1e4, 1001)
 
 
 def known_to_gammapy(model: SpectralModel) -> bool:
-    """True if Gammapy reads the model: it and all its parts carry tags, and its unit is that of a flux."""
-    if isinstance(model, CompoundSpectralModel) and model.operator != "add":
-        # Our factors are bare numbers; Gammapy multiplies their units too and refuses a product of two fluxes.
-        return False
-    parts = [getattr(model, f.name) for f in dataclasses.fields(model)]
-    return bool(model.tag) and all(known_to_gammapy(part) for part in parts if isinstance(part, SpectralModel))
+    """True if Gammapy reads the model: it and all its parts carry tags, and files hold all that they are."""
+    return model.in_gammapy
 
 
 def tabulated(model: SpectralModel) -> TemplateSpectralModel:
@@ -72,6 +68,8 @@ class Writer:
 
     rows: Mapping[str, Parameter]
     gammapy: bool = False
+    whole: bool = False
+    """Write linked parameters with bounds of their own, which files of Gammapy do not have."""
 
     def component(self, name: str, model: SkyModel | Nuisance) -> dict[str, Any]:
         """One model as a component; for Gammapy, a spectrum that it does not know becomes a table.
@@ -110,8 +108,13 @@ class Writer:
         for field in dataclasses.fields(model):
             value, spec, name = getattr(model, field.name), spec_of(field), field.name
             if isinstance(spec, ParamSpec):
-                parameters += self._parameters(f"{path}.{name}", value)
-                if np.ndim(value) > 1:
+                own = model.slots_of(name)
+                parameters += (
+                    self._parameters(f"{path}.{name}", value)
+                    if own is None
+                    else [self._parameter(f"{path}.{n}", n) for n, _ in own]
+                )
+                if np.ndim(value) > 1 and own is None:
                     out.setdefault("shapes", {})[name] = list(np.shape(value))
             elif isinstance(spec, TableSpec):
                 out[name] = {"data": np.asarray(value).tolist(), "unit": field.metadata["converter"].unit}
@@ -119,7 +122,7 @@ class Writer:
                 out[name] = self._part(value, f"{path}.{name}")
         if parameters or not any(isinstance(v, dict) for v in out.values()):
             out["parameters"] = parameters
-        return out
+        return model.to_yaml(out, self.gammapy) if isinstance(model, SpectralModel) else out
 
     def _part(self, value: Any, path: str) -> Any:
         """A model inside a model, a list of such, or a plain value."""
@@ -137,7 +140,7 @@ class Writer:
 
     def _parameter(self, path: str, name: str) -> dict[str, Any]:
         row = self.rows[path]
-        if not _shared(path, self.rows):
+        if not _shared(path, self.rows) or (self.whole and row.link is not None):
             return self._own_link(row, name)
         origin = row if row.link is None else self.rows[row.link.source]
         out = self._row(origin, name)
