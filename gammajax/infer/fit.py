@@ -58,6 +58,20 @@ class Fit:
         return self.models.covariance
 
     @property
+    def aic(self) -> float:
+        """Akaike's information criterion, `stat + 2 k` with k free parameters; the lower, the better.
+
+        Differences between models of the same bins have a meaning, values alone have none. Reference: H. Akaike,
+        IEEE Trans. Autom. Control 19, 716 (1974).
+        """
+        return self.stat + 2.0 * len(self.models.free_paths)
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion, `stat + k ln(n_bins)`. Reference: G. Schwarz, Ann. Stat. 6, 461 (1978)."""
+        return self.stat + len(self.models.free_paths) * float(np.log(self.n_bins))
+
+    @property
     def table(self) -> Table:
         """All parameters as a table."""
         return self.models.table

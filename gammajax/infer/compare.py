@@ -1,0 +1,338 @@
+r"""Nested models compared: the likelihood ratio, what it means, and where its usual meaning fails.
+
+`TS = stat(null) - stat(alternative)`. If the null is a point inside the alternative's parameter space, TS follows a
+chi-squared distribution with as many degrees of freedom as parameters were freed (Wilks). It does not where
+
+- a freed parameter lies on its bound under the null: with one such parameter TS is an equal mixture of chi-squared with
+  k - 1 and k degrees of freedom (Chernoff);
+- a freed parameter is undefined under the null, such as the index of a source of no flux: no general law (Davies).
+
+Toys of the null hypothesis calibrate TS in either case.
+
+References: S. S. Wilks, Ann. Math. Stat. 9, 60 (1938); H. Chernoff, Ann. Math. Stat. 25, 573 (1954); R. B. Davies,
+Biometrika 74, 33 (1987); R. Protassov et al., ApJ 571, 545 (2002).
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import gammaln
+from scipy.stats import chi2, norm
+
+from gammajax._typing import Array, Float, Scalar, Vector
+from gammajax.datasets.collection import Datasets, as_datasets
+from gammajax.datasets.spectrum import Spectrum
+from gammajax.errors import ConfigError, ModelError, UnknownDataset
+from gammajax.infer.fit import Fit, make_problem
+from gammajax.infer.fit import fit as make_fit
+from gammajax.infer.lanes import in_chunks, tail
+from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, expand, minimise
+from gammajax.io.json import write_json
+from gammajax.likelihood.problem import Problem
+from gammajax.likelihood.toys import draw
+from gammajax.models.collection import Models
+from gammajax.numeric.keys import as_key
+
+_ROUNDING = 1e-3
+"""Two fits of the same minimum agree in the statistic to this."""
+_TOY_TOLERANCE = 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Null and alternative hypothesis, both fitted to the same datasets.
+
+    `boundary` are freed parameters on a bound under the null, `undefined` freed parameters without influence there;
+    `toys` are values of the test statistic in simulations of the null (empty if none were made).
+    """
+
+    null: Fit
+    alternative: Fit
+    boundary: tuple[str, ...]
+    undefined: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    toys: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    toys_failed: int = 0
+
+    @property
+    def ts(self) -> float:
+        """Test statistic, `stat(null) - stat(alternative)`; rounding below zero counts as zero."""
+        return max(self.null.stat - self.alternative.stat, 0.0)
+
+    @property
+    def dof(self) -> int:
+        """How many more parameters are free in the alternative."""
+        return len(self.alternative.models.free_paths) - len(self.null.models.free_paths)
+
+    @property
+    def p_value(self) -> float:
+        """Probability of a larger TS under the null by Wilks' theorem."""
+        return float(chi2.sf(self.ts, self.dof))
+
+    @property
+    def significance(self) -> float:
+        """The same in Gaussian standard deviations, two-sided: `sqrt(TS)` for one degree of freedom."""
+        return _sigmas(self.ts, self.dof)
+
+    @property
+    def p_value_mixture(self) -> float:
+        """Probability by Chernoff's mixture; NaN unless exactly one freed parameter lies on a bound."""
+        if len(self.boundary) != 1 or self.undefined:
+            return float("nan")
+        if self.ts == 0:
+            return 1.0
+        fewer = chi2.sf(self.ts, self.dof - 1) if self.dof > 1 else 0.0
+        return float(0.5 * fewer + 0.5 * chi2.sf(self.ts, self.dof))
+
+    @property
+    def p_value_toys(self) -> tuple[float, float]:
+        """Share of the toys with a TS at least as large, `(k + 1) / (n + 1)`, and its binomial error; NaN without."""
+        return tail(self.toys, self.null.stat - self.alternative.stat)
+
+    @property
+    def delta_aic(self) -> float:
+        """AIC of the null minus that of the alternative: positive speaks for the alternative."""
+        return self.null.aic - self.alternative.aic
+
+    @property
+    def delta_bic(self) -> float:
+        """BIC of the null minus that of the alternative."""
+        return self.null.bic - self.alternative.bic
+
+    @property
+    def message(self) -> str:
+        """Whether Wilks' theorem holds, and what to do where it does not."""
+        said = list(self.remarks)
+        if self.boundary:
+            said.append(
+                f"WARNING: {', '.join(self.boundary)} on a bound under the null: Wilks' theorem does not hold; "
+                + ("take p_value_mixture." if np.isfinite(self.p_value_mixture) else "calibrate with toys (key=, n=).")
+            )
+        if self.undefined:
+            said.append(
+                f"WARNING: {', '.join(self.undefined)} undefined under the null: p_value is not to be trusted; "
+                "freeze them, or calibrate with toys (key=, n=)."
+            )
+        if self.toys_failed:
+            said.append(f"{self.toys_failed} toys were left out because a fit did not converge.")
+        return " ".join(said) or "The null lies inside the alternative: Wilks' theorem holds for large counts."
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as plain Python, ready for JSON."""
+        p_toys, error = self.p_value_toys
+        return {
+            "ts": self.ts,
+            "dof": self.dof,
+            "significance": self.significance,
+            "p_value": self.p_value,
+            "p_value_mixture": self.p_value_mixture,
+            "p_value_toys": p_toys,
+            "p_value_toys_error": error,
+            "toys": len(self.toys),
+            "delta_aic": self.delta_aic,
+            "delta_bic": self.delta_bic,
+            "stat_null": self.null.stat,
+            "stat_alternative": self.alternative.stat,
+            "boundary": list(self.boundary),
+            "undefined": list(self.undefined),
+            "message": self.message,
+        }
+
+    def write(self, path: str | Path) -> Path:
+        """Write the comparison as JSON."""
+        return write_json(self.to_dict(), path)
+
+    def __repr__(self) -> str:
+        head = f"TS = {self.ts:.4f} for {self.dof} degrees of freedom: {self.significance:.2f} sigma, p = {self.p_value:.3g}"
+        if len(self.toys):
+            value, error = self.p_value_toys
+            head += f"; {len(self.toys)} toys of the null: p = {value:.3g} +- {error:.2g}"
+        return f"{head}. {self.message}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>"
+
+
+def test_statistic(
+    datasets: Spectrum | Iterable[Spectrum],
+    null: Models | Fit,
+    alternative: Models | Fit,
+    *,
+    key: Any = None,
+    n: int = 0,
+) -> Comparison:
+    """Likelihood-ratio test of `null` against `alternative`, which must contain it; `Models` are fitted first.
+
+    With `key` and `n`, n toys of the fitted null are drawn and both hypotheses fitted to each.
+    Raises `ModelError` where the two are not nested as far as that can be known, or the null fits better;
+    `UnknownDataset` if the fits were made to other datasets.
+
+    >>> test_statistic(datasets, models.freeze("*.beta"), models)                       # doctest: +SKIP
+    """
+    datasets = as_datasets(datasets)
+    if n < 0 or (n > 0) != (key is not None):
+        raise ConfigError("toys need both key= and a number n= above 0")
+    first, second = (x if isinstance(x, Fit) else make_fit(datasets, x) for x in (null, alternative))
+    _check_data(datasets, first, second)
+    remarks = _check_nested(first.models, second.models)
+    at_null = _null_in_alternative(first.models, second.models)
+    if second.stat > first.stat + _ROUNDING and at_null is not None:
+        again = make_fit(datasets, at_null, nodes=second.nodes)
+        second = again if again.stat < second.stat else second
+    if second.stat > first.stat + _ROUNDING:
+        raise ModelError(
+            f"the null fits better than the alternative, by {second.stat - first.stat:.4g}: they are not nested, or the "
+            f"alternative ended in another minimum; start it at the values of the null. {second.message}"
+        )
+    for name, x in (("null", first), ("alternative", second)):
+        if x.status is not Status.CONVERGED:
+            remarks.append(f"The fit of the {name} failed: {x.message}")
+    boundary, undefined = _irregular(datasets, first.models, second, at_null)
+    out = Comparison(first, second, boundary, undefined, tuple(remarks))
+    if not n:
+        return out
+    ts, good = _toys(datasets, out, at_null, as_key(key), n)
+    return dataclasses.replace(out, toys=ts[good], toys_failed=int(np.sum(~good)))
+
+
+test_statistic.__test__ = False  # type: ignore[attr-defined] - no test of pytest
+
+
+def _check_data(datasets: Datasets, null: Fit, alternative: Fit) -> None:
+    for name, x in (("null", null), ("alternative", alternative)):
+        if datasets.names != list(x.stat_per_dataset):
+            fitted = ", ".join(x.stat_per_dataset)
+            raise UnknownDataset(f"the {name} was fitted to {fitted}, not {', '.join(datasets.names)}")
+    if null.n_bins != alternative.n_bins:
+        raise UnknownDataset(
+            f"the null was fitted to {null.n_bins} bins, the alternative to {alternative.n_bins}: fit both to the same bins"
+        )
+
+
+def _check_nested(null: Models, alternative: Models) -> list[str]:
+    """Raise `ModelError` if the hypotheses cannot be nested; returns what could not be checked."""
+    free_null, free_alternative = set(null.free_paths), set(alternative.free_paths)
+    if len(free_alternative) <= len(free_null):
+        raise ModelError(
+            f"the alternative has {len(free_alternative)} free parameters, the null {len(free_null)}: it needs more"
+        )
+    unknown = [path for path in null.rows if path not in alternative.rows]
+    if unknown:
+        return [f"Whether they are nested is not known: the alternative has no {', '.join(unknown)}."]
+    closed = sorted(free_null - free_alternative)
+    if closed:
+        raise ModelError(f"not nested: {', '.join(closed)} free in the null, not in the alternative")
+    for path, row in null.rows.items():
+        other = alternative.rows[path]
+        fixed = row.frozen and other.frozen and row.link is None and other.link is None
+        if fixed and not np.isclose(row.value, other.value, rtol=1e-9, atol=0):
+            raise ModelError(f"not nested: {path} is frozen at {row.value:g} in the null, {other.value:g} in the other")
+    return []
+
+
+def _null_in_alternative(null: Models, alternative: Models) -> Models | None:
+    """The alternative with the values of the null; sources that the null lacks have no flux. None if not known."""
+    if any(path not in alternative.rows for path in null.rows):
+        return None
+    values = {path: null.value(path) for path in alternative.free_paths if path in null.rows}
+    absent = [path for path in alternative.rows if path not in null.rows]
+    strengths = [path for path in absent if _is_strength(path) and alternative.rows[path].free]
+    if {path.split(".")[0] for path in absent} - {path.split(".")[0] for path in strengths}:
+        return None
+    values |= dict.fromkeys(strengths, 0.0)
+    for path, value in values.items():
+        row = alternative.rows[path]
+        low, high = row.range
+        if not low <= value <= high:
+            raise ModelError(
+                f"not nested: under the null {path} is {value:g}, outside [{low:g}, {high:g}] of the alternative"
+            )
+        if row.scale == "log" and not value > 0:
+            return None
+    return alternative.set(values)
+
+
+def _is_strength(path: str) -> bool:
+    return path.rsplit(".", 1)[-1] in ("amplitude", "norm")
+
+
+def _irregular(
+    datasets: Datasets, null: Models, alternative: Fit, at_null: Models | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Freed parameters on a bound under the null, and those without influence there."""
+    freed = [path for path in alternative.models.free_paths if path not in null.free_paths]
+    if at_null is None:
+        # Sources that the null lacks and whose strength cannot be zero, or parameters of another name.
+        absent = [p for p in freed if p.split(".")[0] not in list(null)]
+        return (), tuple(p for p in absent if not _is_strength(p))
+    boundary = tuple(path for path in freed if at_null.value(path) in at_null.rows[path].range)
+    problem = make_problem(datasets, at_null, nodes=alternative.nodes)
+    information = dict(zip(at_null.free_paths, np.asarray(_information(problem)), strict=True))
+    undefined = tuple(path for path in freed if path not in boundary and not information[path] > 0)
+    return boundary, undefined
+
+
+@jax.jit
+def _information(problem: Problem) -> Vector:
+    """Fisher information of each parameter at the start."""
+    return jnp.diag(expand(problem, problem.start).hessian)
+
+
+def _toys(
+    datasets: Datasets, found: Comparison, at_null: Models | None, key: Array, n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Test statistic of toys of the null, and which toys have both fits converged."""
+    first, second = (make_problem(datasets, x.models, nodes=x.nodes) for x in (found.null, found.alternative))
+    starts = [second.start] if at_null is None else [second.start, make_problem(datasets, at_null).start]
+    stacked = jax.device_put(np.stack([np.asarray(z) for z in starts]))
+    run = partial(_toy_pairs, first, second, stacked, key, _TOY_TOLERANCE)
+    return in_chunks(run, n)
+
+
+@partial(jax.jit, static_argnames="lanes")
+def _toy_pairs(
+    null: Problem,
+    alternative: Problem,
+    starts: Float[Array, "start free"],
+    key: Array,
+    tolerance: Scalar,
+    chunk: Scalar,
+    lanes: int,
+) -> tuple[Array, Array]:
+    """Draw from the null and fit both; the alternative from several starts, the lowest counts."""
+
+    def one(counts) -> tuple[Array, Array]:
+        under: Minimum = minimise(null.with_counts(counts), null.start, tolerance=tolerance, max_steps=MAX_STEPS)
+        toy = alternative.with_counts(counts)
+        ends = jax.vmap(lambda z: minimise(toy, z, tolerance=tolerance, max_steps=MAX_STEPS))(starts)
+        best = jnp.argmin(jnp.where(jnp.isfinite(ends.stat), ends.stat, jnp.inf))
+        good = (under.status == Status.CONVERGED) & (ends.status[best] == Status.CONVERGED)
+        return under.stat - ends.stat[best], good
+
+    return jax.vmap(one)(draw(null, jax.random.fold_in(key, chunk), lanes))
+
+
+def _log_tail(x: float, dof: int) -> float:
+    """Logarithm of the upper tail of chi-squared, also where the tail itself underflows."""
+    direct = float(chi2.sf(x, dof))
+    if direct > 1e-290:
+        return float(np.log(direct))
+    # Asymptotic series of the incomplete gamma function, Abramowitz & Stegun 6.5.32.
+    a, half = 0.5 * dof, 0.5 * x
+    terms = np.cumprod([1.0, *((a - k) / half for k in range(1, 8))])
+    return float((a - 1.0) * np.log(half) - half - gammaln(a) + np.log(np.sum(terms)))
+
+
+def _sigmas(ts: float, dof: int) -> float:
+    """Two-sided Gaussian significance of a chi-squared value."""
+    if dof == 1 or ts <= 0:
+        return float(np.sqrt(max(ts, 0.0)))
+    goal = _log_tail(ts, dof) - np.log(2.0)
+    return float(brentq(lambda s: float(norm.logsf(s)) - goal, 0.0, np.sqrt(ts) + 1.0))

@@ -1,0 +1,36 @@
+"""Many toys in few calls: chunks of lanes, and the share of toys in a tail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+LANES = 512
+
+
+def in_chunks(run: Callable[..., Any], n: int, most: int = LANES) -> Any:
+    """Results of `n` lanes: `run(chunk=k, lanes=m)` for k = 0, 1, ..., joined along their first axis, as numpy arrays.
+
+    Numbers of lanes are powers of two, at most `most`, so that other numbers of toys find their program compiled.
+    """
+    lanes = min(most, 1 << (n - 1).bit_length())
+    parts = [jax.tree.map(np.asarray, run(chunk=np.int32(k), lanes=lanes)) for k in range(-(-n // lanes))]
+    return jax.tree.map(lambda *x: np.concatenate(x)[:n], *parts)
+
+
+def tail(toys: np.ndarray, measured: float) -> tuple[float, float]:
+    """p-value `(k + 1) / (n + 1)` of a measured value, k of n toys being at least as large, and its binomial error.
+
+    The measurement counts as one of the draws: the p-value is then never zero, and valid for any n. NaN without toys.
+
+    Reference: A. C. Davison & D. V. Hinkley, Bootstrap Methods and their Application, chapter 4 (1997).
+
+    >>> tail(np.array([1.0, 2.0, 3.0]), 2.5)[0]
+    0.5
+    """
+    n = len(toys)
+    if not n:
+        return float("nan"), float("nan")
+    p = (1.0 + float(np.sum(toys >= measured))) / (n + 1.0)
+    return p, float(np.sqrt(p * (1.0 - p) / n))
