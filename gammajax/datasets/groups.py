@@ -62,7 +62,7 @@ def refine(group: Group, sees: Bool[np.ndarray, "nuisance dataset"]) -> Group:
     `sees` tells which nuisance acts on which dataset of the group.
     """
     axis = np.asarray(group.axis)
-    first, position = _distinct([bytes([*a.tobytes(), *column]) for a, column in zip(axis, sees.T, strict=True)])
+    first, position = _distinct([a.tobytes() + column.tobytes() for a, column in zip(axis, sees.T, strict=True)])
     rows = axis[first]
     new = np.asarray(group.nodes)[rows], np.asarray(group.node_weights)[rows], np.array(position, dtype=np.int32)
     return eqx.tree_at(lambda g: (g.nodes, g.node_weights, g.axis), group, jax.device_put(new))

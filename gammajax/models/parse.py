@@ -18,6 +18,7 @@ from gammajax.errors import FileFormatError, GammajaxError, ModelError, nearest
 from gammajax.io.yaml import boolean, mapping, number, numbers, sequence, text
 from gammajax.models.nuisance import BackgroundNorm
 from gammajax.models.sky import SkyModel
+from gammajax.models.spectral import SpectralModel
 from gammajax.models.tags import PRIOR_DEFAULTS, nuisances, priors, spectral_models
 from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
 from gammajax.params.priors import Prior, Tempered
@@ -188,7 +189,7 @@ def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth:
     fields = {field.name: field for field in dataclasses.fields(cls)}
     listed = _listed(content.get("parameters", []), path)
     with naming(path):
-        arguments = cls.from_yaml(content, path)
+        arguments = cls.from_yaml(content, path) if issubclass(cls, SpectralModel) else {}
     for name, field in fields.items():
         spec, where = spec_of(field), f"{path}.{name}"
         if name in arguments:
