@@ -1,7 +1,22 @@
-"""Energy axes, circles and masks on the sky: plain numbers, no disk access."""
+"""Energy axes, regions and masks on the sky: plain numbers, no disk access."""
 
 from gammajax.geom.axes import energy_edges
-from gammajax.geom.mask import CircleMask, ExclusionMask, ImageMask, mask_of_regions
+from gammajax.geom.mask import ExclusionMask, ImageMask, RegionMask, exclusion_mask, mask_of_regions
+from gammajax.geom.parse import region
 from gammajax.geom.regions import Circle, circle
+from gammajax.geom.shapes import Compound, Region, Shape
 
-__all__ = ["Circle", "CircleMask", "ExclusionMask", "ImageMask", "circle", "energy_edges", "mask_of_regions"]
+__all__ = [
+    "Circle",
+    "Compound",
+    "ExclusionMask",
+    "ImageMask",
+    "Region",
+    "RegionMask",
+    "Shape",
+    "circle",
+    "energy_edges",
+    "exclusion_mask",
+    "mask_of_regions",
+    "region",
+]

@@ -11,7 +11,9 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 
 from gammajax._typing import Bool, Float
 from gammajax.errors import ConfigError
-from gammajax.geom.regions import Circle, circle
+from gammajax.geom.parse import region
+from gammajax.geom.regions import Circle
+from gammajax.geom.shapes import Region
 
 
 class ExclusionMask(Protocol):
@@ -51,32 +53,44 @@ class ImageMask:
 
 
 @dataclass(frozen=True)
-class CircleMask:
-    """Excludes the inside of circles."""
+class RegionMask:
+    """Excludes the inside of regions."""
 
-    circles: tuple[Circle, ...]
+    regions: tuple[Region, ...]
 
     def excluded(self, ra: Float[np.ndarray, "n"], dec: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
-        """True where (ra, dec) [deg] lies in one of the circles.
+        """True where (ra, dec) [deg] lies in one of the regions.
 
-        >>> CircleMask((Circle(0.0, 0.0, 1.0),)).excluded(np.array([0.5, 359.5, 2.0]), np.zeros(3))
+        >>> RegionMask((Circle(0.0, 0.0, 1.0),)).excluded(np.array([0.5, 359.5, 2.0]), np.zeros(3))
         array([ True,  True, False])
         """
         result = np.zeros(np.shape(ra), dtype=bool)
-        for one in self.circles:
+        for one in self.regions:
             result |= one.contains(ra, dec)
         return result
 
 
-def mask_of_regions(regions: Iterable[Any]) -> CircleMask:
-    """The mask that excludes circular regions (`regions.CircleSkyRegion` or `Circle`).
+def mask_of_regions(regions: Iterable[Any]) -> RegionMask:
+    """The mask that excludes regions: anything that `gammajax.geom.parse.region` takes, one by one.
 
-    Raises `ConfigError` for a region that is no circle with a radius.
+    Raises `ConfigError` for what is no region of the sky, and for a position without a radius.
     """
-    circles = tuple(circle(region) for region in regions)
-    if any(one.radius is None for one in circles):
+    made = tuple(region(one) for one in regions)
+    if any(isinstance(one, Circle) and one.radius is None for one in made):
         raise ConfigError("an excluded region needs a radius")
-    return CircleMask(circles)
+    return RegionMask(made)
+
+
+def exclusion_mask(given: Any) -> "ExclusionMask | None":
+    """An exclusion mask from a mask, a region, DS9 text, or several regions; None stays None.
+
+    >>> exclusion_mask("icrs;circle(83.63, 22.01, 0.3)").excluded(np.array([83.7]), np.array([22.0]))
+    array([ True])
+    """
+    if given is None or hasattr(given, "excluded"):
+        return given
+    # the regions of DS9 text and of a list belong together: a region marked with a minus is taken from the others
+    return mask_of_regions([given])
 
 
 def _in_frame(wcs: WCS, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

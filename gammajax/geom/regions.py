@@ -10,7 +10,7 @@ from regions import CircleSkyRegion, PointSkyRegion
 
 from gammajax._typing import Bool, Float
 from gammajax.errors import ConfigError
-from gammajax.numeric.sphere import separation
+from gammajax.numeric.sphere import offset_by, rotate_about, separation
 from gammajax.units import to_value
 
 
@@ -32,9 +32,47 @@ class Circle:
         >>> Circle(83.63, 22.01, 0.1).contains(np.array([83.6, 84.0]), np.array([22.0, 22.0]))
         array([ True, False])
         """
+        return separation(self.ra, self.dec, ra, dec) < self._size
+
+    @property
+    def _size(self) -> float:
         if self.radius is None:
             raise ConfigError("this region has no radius: give one, or use a point-like response with RAD_MAX")
-        return separation(self.ra, self.dec, ra, dec) < self.radius
+        return self.radius
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """(ra, dec) [deg]."""
+        return self.ra, self.dec
+
+    @property
+    def extent(self) -> float:
+        """The radius [deg], 0 for a circle without one."""
+        return 0.0 if self.radius is None else self.radius
+
+    @property
+    def solid_angle(self) -> float:
+        """Solid angle `2 pi (1 - cos r)` [sr]; `ConfigError` without a radius.
+
+        >>> round(Circle(0.0, 0.0, 1.0).solid_angle, 9)
+        0.000957037
+        """
+        return float(4 * np.pi * np.sin(np.radians(self._size) / 2) ** 2)
+
+    def turned(self, pointing: tuple[float, float], angle: float) -> "Circle":
+        """The circle turned around a pointing by `angle` [deg], towards larger position angle."""
+        ra, dec = rotate_about(self.ra, self.dec, *pointing, angle)
+        return Circle(float(ra), float(dec), self.radius)
+
+    def nodes(self, rings: int = 6, spokes: int = 24) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Directions (ra, dec) [deg] in the circle, and weights (sum 1) for an average over it.
+
+        Gauss-Legendre in r^2, uniform in angle: exact for polynomials in the two directions up to degree 11.
+        """
+        x, w = np.polynomial.legendre.leggauss(rings)
+        angles = np.arange(spokes) * 360.0 / spokes
+        lon, lat = offset_by(self.ra, self.dec, angles[:, None], self._size * np.sqrt((x + 1) / 2))
+        return lon.ravel(), lat.ravel(), np.broadcast_to(w / (2 * spokes), (spokes, rings)).ravel()
 
     def region(self) -> CircleSkyRegion | PointSkyRegion:
         """The same as a region of the `regions` package, for plots and files."""

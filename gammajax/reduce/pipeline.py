@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -13,14 +13,17 @@ from rich.progress import track
 
 from gammajax._typing import Edges
 from gammajax.data import Observation
-from gammajax.datasets.spectrum import SpectrumDatasetOnOff
+from gammajax.datasets.spectrum import Spectrum, SpectrumDatasetOnOff
 from gammajax.errors import ConfigError, EmptyRun, GammajaxError
 from gammajax.geom.mask import ExclusionMask
-from gammajax.geom.regions import Circle, circle
+from gammajax.geom.mask import exclusion_mask as as_mask
+from gammajax.geom.parse import region
+from gammajax.geom.shapes import Region
 from gammajax.numeric.sphere import separation
-from gammajax.reduce.reflected import OffRegionFinder, ReflectedRegions
+from gammajax.reduce.background import as_background
+from gammajax.reduce.reflected import ReflectedRegions
 from gammajax.reduce.safe_mask import SafeMask
-from gammajax.reduce.spectrum import spectrum_on_off
+from gammajax.reduce.spectrum import Background, reduce_observation
 from gammajax.reduce.stack import stack_spectra
 from gammajax.units import to_value
 
@@ -32,13 +35,13 @@ class Reduction:
     `failures` maps the observation id to a message.
     """
 
-    datasets: list[SpectrumDatasetOnOff]
+    datasets: list[Spectrum]
     failures: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.datasets)
 
-    def __iter__(self) -> Iterator[SpectrumDatasetOnOff]:
+    def __iter__(self) -> Iterator[Spectrum]:
         return iter(self.datasets)
 
     def __repr__(self) -> str:
@@ -52,9 +55,10 @@ class Reduction:
         return "\n".join([head, *lines])
 
 
-def _row(dataset: SpectrumDatasetOnOff, width: int) -> str:
-    on, off, excess = (float(np.sum(x)) for x in (dataset.counts, dataset.counts_off, dataset.excess))
-    return f"{dataset.name:<{width}} {on:7.0f} {off:7.0f} {excess:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
+def _row(dataset: Spectrum, width: int) -> str:
+    on, background = (float(np.sum(x)) for x in (dataset.counts, dataset.background))
+    off = f"{float(np.sum(dataset.counts_off)):.0f}" if isinstance(dataset, SpectrumDatasetOnOff) else "-"
+    return f"{dataset.name:<{width}} {on:7.0f} {off:>7} {on - background:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
 
 
 def reduce_spectra(
@@ -63,8 +67,8 @@ def reduce_spectra(
     *,
     energy: Any,
     energy_true: Any,
-    exclusion_mask: ExclusionMask | None = None,
-    off_regions: OffRegionFinder = ReflectedRegions(),  # noqa: B008 - frozen
+    exclusion_mask: Any = None,
+    background: Background | Literal["irf"] = ReflectedRegions(),  # noqa: B008 - frozen
     containment_correction: bool = False,
     safe_mask: SafeMask | Sequence[str] | str = (),
     use_region_center: bool = True,
@@ -72,23 +76,25 @@ def reduce_spectra(
     name: str = "",
     executor: Executor | None = None,
     progress: bool = True,
-    each: Callable[[SpectrumDatasetOnOff], object] | None = None,
+    each: Callable[[Spectrum], object] | None = None,
 ) -> Reduction:
-    """On-off spectra of one region from many runs.
+    """Spectra of one region from many runs.
 
     Parameters
     ----------
     observations
         The runs; the failures of an `Observations` (runs that could not be read) are passed on.
     on_region
-        `regions.CircleSkyRegion`, or a position (`SkyCoord`, `PointSkyRegion`) where the radius is that of
-        the response (RAD_MAX), or a `Circle`.
+        A region of the `regions` package (circle, ellipse, rectangle, annulus, polygon, compound) in any frame, DS9
+        text such as "icrs;circle(83.63, 22.01, 0.11)", several regions (their union), or a position (`SkyCoord`,
+        `PointSkyRegion`) where the radius is that of the response (RAD_MAX).
     energy, energy_true
         Bin edges, reconstructed and true [TeV], for example from `energy_edges`.
     exclusion_mask
-        Sky that no off region may touch.
-    off_regions
-        Where the background is measured: `ReflectedRegions(...)` or `WobbleRegions(...)`.
+        Sky that no off region may touch: a mask (`read_exclusion_mask`), a region, DS9 text or a list of regions.
+    background
+        Where the background is measured: `ReflectedRegions(...)`, `WobbleRegions(...)` or `PhaseBackground(...)`;
+        "irf" takes the background of the response as known (a `SpectrumDataset`, for Cash), None takes none.
     containment_correction
         Multiply the exposure by the part of the PSF inside the region (full-enclosure responses only).
     safe_mask
@@ -116,11 +122,11 @@ def reduce_spectra(
     """
     task = partial(
         _reduce_one,
-        on=circle(on_region),
+        on=region(on_region),
         energy=_checked_edges(energy, "energy"),
         energy_true=_checked_edges(energy_true, "energy_true"),
-        off_regions=off_regions,
-        exclusion_mask=exclusion_mask,
+        background=as_background(background),
+        exclusion_mask=as_mask(exclusion_mask),
         containment_correction=containment_correction,
         safe_mask=_safe_mask(safe_mask),
         use_region_center=use_region_center,
@@ -149,17 +155,17 @@ def reduce_spectra(
 def _reduce_one(
     observation: Observation,
     *,
-    on: Circle,
+    on: Region,
     energy: Edges,
     energy_true: Edges,
-    off_regions: OffRegionFinder,
+    background: Background,
     exclusion_mask: ExclusionMask | None,
     containment_correction: bool,
     safe_mask: SafeMask,
     use_region_center: bool,
     prefix: str,
     x64: bool,
-) -> SpectrumDatasetOnOff | str:
+) -> Spectrum | str:
     """The dataset of one run, or why there is none: text, so that it crosses the border of a process.
 
     An exception that is no `GammajaxError` is a flaw of gammajax or a file of a kind not met before. It must not cost
@@ -169,18 +175,18 @@ def _reduce_one(
         # a new process starts with the default precision, not with that of its parent
         jax.config.update("jax_enable_x64", x64)
     try:
-        dataset = spectrum_on_off(
+        dataset = reduce_observation(
             observation,
             on,
             energy=energy,
             energy_true=energy_true,
-            off_regions=off_regions,
+            background=background,
             exclusion_mask=exclusion_mask,
             containment_correction=containment_correction,
             use_region_center=use_region_center,
             name=f"{prefix}{observation.obs_id}",
         )
-        offset = float(separation(*observation.pointing_radec, on.ra, on.dec))
+        offset = float(separation(*observation.pointing_radec, *on.center))
         return safe_mask.apply(dataset, observation, offset)
     except GammajaxError as error:
         message = str(error)
@@ -191,8 +197,8 @@ def _reduce_one(
 
 
 def _collected(
-    task: Callable[[Observation], SpectrumDatasetOnOff | str], runs: Sequence[Observation], executor: Executor
-) -> Iterator[SpectrumDatasetOnOff | str]:
+    task: Callable[[Observation], Spectrum | str], runs: Sequence[Observation], executor: Executor
+) -> Iterator[Spectrum | str]:
     """The results of an executor in the order of the runs; text for those that were lost with it."""
     futures = [_submitted(executor, task, run) for run in runs]
     try:

@@ -122,7 +122,7 @@ def reduced(
             energy=config.energy,
             energy_true=config.energy_true,
             exclusion_mask=mask,
-            off_regions=config.off_regions,
+            background=config.off_regions,
             containment_correction=config.containment_correction,
             safe_mask=config.safe_mask,
             stack=config.stack,

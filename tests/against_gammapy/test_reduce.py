@@ -173,7 +173,7 @@ def test_cuts_that_depend_on_energy(gammajax_data, n_off):
         energy=edges,
         energy_true=EDGES,
         exclusion_mask=read_exclusion_mask(gammajax_data / MASK),
-        off_regions=WobbleRegions(n_off),
+        background=WobbleRegions(n_off),
     )
     make = gammapy_makers(edges, None, False, WobbleRegionsFinder(n_off), gammapy_mask(gammajax_data))
     runs = GammapyStore.from_dir(folder).get_observations(observations.ids, required_irf="point-like")

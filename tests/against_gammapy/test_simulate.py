@@ -55,7 +55,7 @@ def test_gammapy_reduces_the_archive_to_the_same_spectra(archive, name):
         circle(archive.position, RADIUS[name]),
         energy=EDGES,
         energy_true=EDGES,
-        off_regions=finder,
+        background=finder,
         containment_correction=name == "hess",
         progress=False,
     )

@@ -6,7 +6,7 @@ from astropy.wcs import WCS
 from regions import CircleSkyRegion
 
 from gammajax.errors import ConfigError
-from gammajax.geom.mask import CircleMask, ImageMask, mask_of_regions
+from gammajax.geom.mask import RegionMask, ImageMask, mask_of_regions
 from gammajax.geom.regions import Circle
 
 
@@ -45,7 +45,7 @@ def test_galactic_image():
 
 def test_mask_of_regions():
     mask = mask_of_regions([CircleSkyRegion(SkyCoord(1, 2, unit="deg"), 0.5 * u.deg), Circle(10.0, 0.0, 0.1)])
-    assert isinstance(mask, CircleMask)
+    assert isinstance(mask, RegionMask)
     assert mask.excluded(np.array([1.0, 10.0, 5.0]), np.array([2.4, 0.0, 0.0])).tolist() == [
         True,
         True,

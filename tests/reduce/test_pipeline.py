@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gammajax.data import DataStore
 from gammajax.errors import ConfigError, EmptyRun
-from gammajax.geom.mask import CircleMask
+from gammajax.geom.mask import RegionMask
 from gammajax.geom.regions import Circle
 from gammajax.reduce.pipeline import reduce_spectra
 
@@ -124,7 +124,7 @@ def test_threads(workers):
 
 
 def test_processes():
-    mask = CircleMask((Circle(83.0, 22.5, 0.2),))
+    mask = RegionMask((Circle(83.0, 22.5, 0.2),))
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         found = reduced([*RUNS, EMPTY], exclusion_mask=mask, safe_mask=["aeff-max"], executor=pool)
     same(found, reduced([*RUNS, EMPTY], exclusion_mask=mask, safe_mask=["aeff-max"]))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gammajax.errors import ConfigError, EmptyRun
-from gammajax.geom.mask import CircleMask
+from gammajax.geom.mask import RegionMask
 from gammajax.geom.regions import Circle
 from gammajax.numeric.sphere import offset_by, separation
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions, smallest_separation
@@ -31,14 +31,14 @@ def test_the_place_on_the_sky_does_not_matter(dec):
 
 def test_excluded_sky_is_avoided():
     source = offset_by(*POINTING, 90.0, 0.5)
-    mask = CircleMask((Circle(float(source[0]), float(source[1]), 0.2),))
+    mask = RegionMask((Circle(float(source[0]), float(source[1]), 0.2),))
     free, off = ReflectedRegions().find(ON, POINTING), ReflectedRegions().find(ON, POINTING, mask)
     assert 0 < len(off) < len(free)
     assert min(float(separation(*source, r.ra, r.dec)) for r in off) > 0.2 + ON.radius - 0.015
 
 
 def test_everything_excluded():
-    assert ReflectedRegions().find(ON, POINTING, CircleMask((Circle(*POINTING, 2.0),))) == ()
+    assert ReflectedRegions().find(ON, POINTING, RegionMask((Circle(*POINTING, 2.0),))) == ()
 
 
 def test_region_far_away():
@@ -78,7 +78,7 @@ def test_wobble_positions_are_evenly_spread():
 
 def test_wobble_leaves_out_excluded_positions():
     opposite = offset_by(*POINTING, 0.0, 0.5)
-    mask = CircleMask((Circle(float(opposite[0]), float(opposite[1]), 0.05),))
+    mask = RegionMask((Circle(float(opposite[0]), float(opposite[1]), 0.05),))
     assert len(WobbleRegions(3).find(ON, POINTING, mask)) == 2
     assert len(WobbleRegions(3).find(Circle(ON.ra, ON.dec), POINTING, mask)) == 2
 

@@ -4,19 +4,20 @@ import pytest
 from made_runs import EDGES, SOURCE, flat_aeff, made_run
 
 from gammajax.errors import ConfigError, EmptyRun
-from gammajax.geom.mask import CircleMask
+from gammajax.geom.mask import RegionMask
 from gammajax.geom.regions import Circle
 from gammajax.io.irf import GridAxis, Response
 from gammajax.irf import PSF3Gauss, RadMax
 from gammajax.numeric.sphere import separation
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
-from gammajax.reduce.spectrum import _response, disk_offsets, exposure_and_kernel, spectrum_on_off
+from gammajax.reduce.response import _response, exposure_and_kernel
+from gammajax.reduce.spectrum import reduce_observation
 
 ON = Circle(*SOURCE, 0.1)
 
 
 def reduced(run, on=ON, **options):
-    return spectrum_on_off(run, on, energy=EDGES, energy_true=EDGES, **options)
+    return reduce_observation(run, on, energy=EDGES, energy_true=EDGES, **options)
 
 
 def rad_max_table(values):
@@ -76,7 +77,8 @@ def test_average_over_the_region():
 
 
 def test_disk_nodes_average_polynomials():
-    offsets, weights = disk_offsets(ON, (SOURCE[0], SOURCE[1] + 0.5))
+    ra, dec, weights = ON.nodes()
+    offsets = separation(SOURCE[0], SOURCE[1] + 0.5, ra, dec)
     assert np.sum(weights) == pytest.approx(1.0, rel=1e-14)
     assert np.sum(weights * offsets**2) == pytest.approx(0.5**2 + 0.1**2 / 2, rel=1e-5)
 
@@ -93,7 +95,7 @@ def test_fixed_rad_max_gives_the_radius():
 
 def test_cut_that_depends_on_energy():
     run = made_run(rad_max=rad_max_table([0.2, 0.1, 0.05]))
-    found = reduced(run, Circle(*SOURCE), off_regions=WobbleRegions(1))
+    found = reduced(run, Circle(*SOURCE), background=WobbleRegions(1))
     energy, edges = run.events.energy, np.asarray(run.rad_max.energy.edges)
     radius = np.array([0.2, 0.1, 0.05])[np.searchsorted(edges, energy) - 1]
     near = separation(*SOURCE, run.events.ra, run.events.dec) <= radius
@@ -106,16 +108,16 @@ def test_requests_that_cannot_be_met():
     with pytest.raises(ConfigError, match="without a radius"):
         reduced(table)
     with pytest.raises(EmptyRun, match="overlap where RAD_MAX = 0.2"):
-        reduced(table, Circle(*SOURCE), off_regions=WobbleRegions(9))
+        reduced(table, Circle(*SOURCE), background=WobbleRegions(9))
     far = made_run(pointing_distance=0.9, rad_max=rad_max_table([0.2, 0.1]))
     with pytest.raises(EmptyRun, match="outside its table"):
-        reduced(far, Circle(*SOURCE), off_regions=WobbleRegions(1))
+        reduced(far, Circle(*SOURCE), background=WobbleRegions(1))
     with pytest.raises(ConfigError, match="needs a radius"):
         reduced(made_run(), Circle(*SOURCE))
     with pytest.raises(ConfigError, match="needs a PSF"):
         reduced(made_run(), containment_correction=True)
     with pytest.raises(EmptyRun, match="no off region"):
-        reduced(made_run(), exclusion_mask=CircleMask((Circle(*SOURCE, 3.0),)))
+        reduced(made_run(), exclusion_mask=RegionMask((Circle(*SOURCE, 3.0),)))
     none = made_run().events.select(np.array([], int))
     with pytest.raises(EmptyRun, match="no events"):
         reduced(made_run(events=none))

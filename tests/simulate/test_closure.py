@@ -25,7 +25,7 @@ def reduced(folder, name, position):
         circle(position, "0.11 deg" if name == "hess" else None),
         energy=ENERGY,
         energy_true=ENERGY_TRUE,
-        off_regions=WobbleRegions(3) if name == "lst" else ReflectedRegions(),
+        background=WobbleRegions(3) if name == "lst" else ReflectedRegions(),
         containment_correction=name == "hess",
         safe_mask=["aeff-default"],
         name=name,

@@ -87,7 +87,7 @@ def test_an_open_fit_range(config, tmp_path):
 
 def test_an_interrupted_reduction_goes_on(config, runs, tmp_path, monkeypatch):
     whole = run_reduction(config, tmp_path / "whole", progress=False)
-    done, once = [], pipeline.spectrum_on_off
+    done, once = [], pipeline.reduce_observation
 
     def interrupted(run, *args, **options):
         if done:
@@ -95,7 +95,7 @@ def test_an_interrupted_reduction_goes_on(config, runs, tmp_path, monkeypatch):
         done.append(run.obs_id)
         return once(run, *args, **options)
 
-    monkeypatch.setattr(pipeline, "spectrum_on_off", interrupted)
+    monkeypatch.setattr(pipeline, "reduce_observation", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_reduction(config, tmp_path / "out", progress=False)
     report = json.loads((tmp_path / "out" / "reduction.json").read_text())
@@ -103,7 +103,7 @@ def test_an_interrupted_reduction_goes_on(config, runs, tmp_path, monkeypatch):
 
     again = []
     monkeypatch.setattr(
-        pipeline, "spectrum_on_off", lambda run, *a, **k: (again.append(run.obs_id), once(run, *a, **k))[1]
+        pipeline, "reduce_observation", lambda run, *a, **k: (again.append(run.obs_id), once(run, *a, **k))[1]
     )
     found = run_reduction(config, tmp_path / "out", progress=False, resume=True)
     assert again == [run.obs_id for run in runs[1:]]
@@ -118,7 +118,7 @@ def test_an_interrupted_reduction_goes_on(config, runs, tmp_path, monkeypatch):
         np.testing.assert_allclose(one.exposure, other.exposure, rtol=1e-14)
         assert one.provenance == other.provenance
 
-    monkeypatch.setattr(pipeline, "spectrum_on_off", None)
+    monkeypatch.setattr(pipeline, "reduce_observation", None)
     assert len(run_reduction(config, tmp_path / "out", progress=False, resume=True)) == len(runs)
 
 
