@@ -19,7 +19,9 @@ from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.covariance import Laplace, degenerate, laplace
 from gammajax.infer.descend import descend
 from gammajax.infer.minimise import MAX_STEPS, TOLERANCE, Minimum, Status, minimise
+from gammajax.infer.record import check_shape, read_record, to_tree
 from gammajax.infer.stopwatch import Stopwatch
+from gammajax.io.hdf5 import hdf5_or_json, write_tree
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem, as_models
 from gammajax.models.collection import Covariance, Models
@@ -106,8 +108,21 @@ class Fit:
         }
 
     def write(self, path: str | Path) -> Path:
-        """Write the result as JSON."""
-        return write_json(self.to_dict(), path)
+        """Write everything, models included, as HDF5 (.h5, .hdf5), or a summary for people as JSON (.json)."""
+        if hdf5_or_json(path) == "json":
+            return write_json(self.to_dict(), path)
+        return write_tree(path, "fit", {**to_tree(self), "versions": versions()})
+
+    @classmethod
+    def read(cls, path: str | Path, *, like: Models | None = None) -> "Fit":
+        """Read what `write` wrote as HDF5; `like` supplies the architecture of networks.
+
+        Raises `FileFormatError`, naming what is missing or malformed.
+        """
+        found = read_record(path, "fit", cls, like=like)
+        if found.hessian is not None:
+            check_shape(path, "hessian", found.hessian, (len(found.models.free_paths),) * 2)
+        return found
 
 
 def versions() -> dict[str, str]:

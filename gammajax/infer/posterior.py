@@ -9,10 +9,11 @@ import numpy as np
 from astropy.table import Table
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
-from gammajax.errors import ConfigError, FileFormatError
+from gammajax.errors import ConfigError
 from gammajax.infer.intervals import LEVEL, central_interval, narrowest_interval
 from gammajax.infer.quantity import Function, derive
-from gammajax.io.hdf5 import read_hdf5, write_hdf5
+from gammajax.infer.record import check_paths, check_shape, from_node, write_record
+from gammajax.io.hdf5 import hdf5_or_json, read_tree
 from gammajax.io.json import write_json
 from gammajax.models.collection import Covariance, Models
 from gammajax.tables import as_text, make_table
@@ -177,27 +178,25 @@ class Posterior:
         return arviz.from_dict(posterior={p: self[p] for p in self.paths}, sample_stats=stats)
 
     def write(self, path: str | Path) -> Path:
-        """Write draws, names, units and the sampler's numbers as HDF5; to a path that ends in .json, the summary."""
-        if Path(path).suffix == ".json":
+        """Write everything, models included, as HDF5 (.h5, .hdf5), or the summary for people as JSON (.json)."""
+        if hdf5_or_json(path) == "json":
             return write_json(self.to_dict(), path)
-        units = [self.models.rows[p].unit for p in self.paths]
-        arrays = {"samples": self.samples, **{f"stats/{k}": v for k, v in self.stats.items()}}
-        header = {"kind": "posterior", "remark": self.remark, "paths": list(self.paths), "units": units}
-        header |= dict(self.timings)
-        return write_hdf5(path, arrays, header)
+        return write_record(path, "posterior", self)
 
     @classmethod
-    def read(cls, path: str | Path, models: Models) -> "Posterior":
-        """Read draws written by `write`; `models` are those they belong to. Raises if the parameters differ."""
-        needed = ("paths", "compile", "run", "total", "remark")
-        arrays, header = read_hdf5(path, kind="posterior", arrays={"samples": 3}, attributes=needed)
-        paths = tuple(str(p) for p in header["paths"])
-        if len(paths) != arrays["samples"].shape[-1]:
-            raise FileFormatError(
-                f"{path} names {len(paths)} parameters for {arrays['samples'].shape[-1]} columns of draws"
-            )
-        for p in paths:
-            models.match(p)
-        stats = {k.removeprefix("stats/"): v for k, v in arrays.items() if k.startswith("stats/")}
-        timings = {k: float(header[k]) for k in ("compile", "run", "total")}
-        return cls(models, paths, arrays["samples"], stats, timings, str(header["remark"]))
+    def read(cls, path: str | Path, models: Models | None = None) -> "Posterior":
+        """Read what `write` wrote as HDF5; the file suffices.
+
+        `models` replaces those of the file; needed for files of gammajax 0.1.0, which hold none, and as the
+        architecture of networks. Raises `FileFormatError` if the parameters differ.
+        """
+        node = read_tree(path, "posterior")
+        given: dict[str, Any] = {} if models is None else {"models": models}
+        if "timings" not in node:
+            given["timings"] = {key: node.number(key) for key in ("compile", "run", "total")}
+        found = from_node(cls, node, models, given)
+        check_shape(path, "samples", found.samples, (None, None, len(found.paths)))
+        for name, array in found.stats.items():
+            check_shape(path, f"stats/{name}", array, found.samples.shape[:2])
+        check_paths(path, found.paths, found.models)
+        return found

@@ -18,6 +18,8 @@ from gammajax.errors import NothingToFit, OutOfBounds, UnknownDataset
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.fit import fit as make_fit
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
+from gammajax.infer.record import check_shape, read_record, write_record
+from gammajax.io.hdf5 import hdf5_or_json
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem
 from gammajax.models.collection import Models
@@ -59,8 +61,18 @@ class Profile:
         return {**dataclasses.asdict(self), "delta": self.delta}
 
     def write(self, path: str | Path) -> Path:
-        """Write the profile as JSON."""
-        return write_json(self.to_dict(), path)
+        """Write the profile as HDF5 (.h5, .hdf5), or as JSON (.json)."""
+        if hdf5_or_json(path) == "json":
+            return write_json(self.to_dict(), path)
+        return write_record(path, "profile", self)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Profile":
+        """Read what `write` wrote as HDF5; raises `FileFormatError`, naming what is missing or malformed."""
+        found = read_record(path, "profile", cls)
+        for name in ("values", "stat", "converged"):
+            check_shape(path, name, getattr(found, name), (len(found.values),))
+        return found
 
     def __repr__(self) -> str:
         head = f"Profile of {self.path} [{self.unit or 1}], {int(self.converged.sum())} points converged"

@@ -15,8 +15,8 @@ from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, NothingToFit
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
+from gammajax.infer.record import check_paths, check_shape, read_record, write_record
 from gammajax.infer.stopwatch import Stopwatch
-from gammajax.io.hdf5 import write_hdf5
 from gammajax.likelihood.problem import Bins, Problem, as_models
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
@@ -54,10 +54,21 @@ class Toys:
         return self.table._repr_html_()
 
     def write(self, path: str | Path) -> Path:
-        """Write the fitted values, statistics and names as HDF5."""
-        arrays = {"values": self.values, "stat": self.stat, "converged": self.converged}
-        truth = [self.truth.value(path) for path in self.paths]
-        return write_hdf5(path, arrays, {"kind": "toys", "paths": list(self.paths), "truth": truth, **self.timings})
+        """Write everything, the models of the truth included, as HDF5."""
+        return write_record(path, "toys", self)
+
+    @classmethod
+    def read(cls, path: str | Path, *, like: Models | None = None) -> "Toys":
+        """Read what `write` wrote; `like` supplies the architecture of networks.
+
+        Raises `FileFormatError`, naming what is missing or malformed.
+        """
+        found = read_record(path, "toys", cls, like=like)
+        n = len(found.values)
+        for name, shape in (("values", (n, len(found.paths))), ("stat", (n,)), ("converged", (n,))):
+            check_shape(path, name, getattr(found, name), shape)
+        check_paths(path, found.paths, found.truth)
+        return found
 
 
 def refit_toys(
