@@ -44,12 +44,32 @@ if TYPE_CHECKING:
     from gammajax.models.nuisance import ExposureTilt as ExposureTilt
     from gammajax.models.nuisance import Nuisance as Nuisance
     from gammajax.models.sky import SkyModel as SkyModel
+    from gammajax.models.spectral import BrokenPowerLaw as BrokenPowerLaw
     from gammajax.models.spectral import CompoundSpectralModel as CompoundSpectralModel
+    from gammajax.models.spectral import ConstantSpectralModel as ConstantSpectralModel
     from gammajax.models.spectral import ExpCutoffPowerLaw as ExpCutoffPowerLaw
+    from gammajax.models.spectral import ExpCutoffPowerLaw3FGL as ExpCutoffPowerLaw3FGL
+    from gammajax.models.spectral import ExpCutoffPowerLawNorm as ExpCutoffPowerLawNorm
+    from gammajax.models.spectral import GaussianSpectralModel as GaussianSpectralModel
+    from gammajax.models.spectral import LogGaussianSpectralModel as LogGaussianSpectralModel
     from gammajax.models.spectral import LogParabola as LogParabola
+    from gammajax.models.spectral import LogParabola2 as LogParabola2
+    from gammajax.models.spectral import LogParabolaNorm as LogParabolaNorm
+    from gammajax.models.spectral import MeyerCrabSpectralModel as MeyerCrabSpectralModel
+    from gammajax.models.spectral import NormSpectralModel as NormSpectralModel
+    from gammajax.models.spectral import PiecewiseNormSpectralModel as PiecewiseNormSpectralModel
     from gammajax.models.spectral import PowerLaw as PowerLaw
+    from gammajax.models.spectral import PowerLaw2 as PowerLaw2
+    from gammajax.models.spectral import PowerLawNorm as PowerLawNorm
+    from gammajax.models.spectral import ScaleSpectralModel as ScaleSpectralModel
+    from gammajax.models.spectral import SmoothBrokenPowerLaw as SmoothBrokenPowerLaw
     from gammajax.models.spectral import SpectralModel as SpectralModel
+    from gammajax.models.spectral import SuperExpCutoffPowerLaw3FGL as SuperExpCutoffPowerLaw3FGL
+    from gammajax.models.spectral import SuperExpCutoffPowerLaw4FGL as SuperExpCutoffPowerLaw4FGL
+    from gammajax.models.spectral import SuperExpCutoffPowerLaw4FGLDR3 as SuperExpCutoffPowerLaw4FGLDR3
     from gammajax.models.spectral import TemplateSpectralModel as TemplateSpectralModel
+    from gammajax.models.spectral import create_cosmic_ray_spectral_model as create_cosmic_ray_spectral_model
+    from gammajax.models.spectral import create_crab_spectral_model as create_crab_spectral_model
     from gammajax.params.field import param as param
     from gammajax.params.field import table as table
     from gammajax.params.field import weights as weights
@@ -99,12 +119,32 @@ _HOME = {
     "ExposureTilt": "models.nuisance",
     "Nuisance": "models.nuisance",
     "SkyModel": "models.sky",
+    "BrokenPowerLaw": "models.spectral",
     "CompoundSpectralModel": "models.spectral",
+    "ConstantSpectralModel": "models.spectral",
     "ExpCutoffPowerLaw": "models.spectral",
+    "ExpCutoffPowerLaw3FGL": "models.spectral",
+    "ExpCutoffPowerLawNorm": "models.spectral",
+    "GaussianSpectralModel": "models.spectral",
+    "LogGaussianSpectralModel": "models.spectral",
     "LogParabola": "models.spectral",
+    "LogParabola2": "models.spectral",
+    "LogParabolaNorm": "models.spectral",
+    "MeyerCrabSpectralModel": "models.spectral",
+    "NormSpectralModel": "models.spectral",
+    "PiecewiseNormSpectralModel": "models.spectral",
     "PowerLaw": "models.spectral",
+    "PowerLaw2": "models.spectral",
+    "PowerLawNorm": "models.spectral",
+    "ScaleSpectralModel": "models.spectral",
+    "SmoothBrokenPowerLaw": "models.spectral",
     "SpectralModel": "models.spectral",
+    "SuperExpCutoffPowerLaw3FGL": "models.spectral",
+    "SuperExpCutoffPowerLaw4FGL": "models.spectral",
+    "SuperExpCutoffPowerLaw4FGLDR3": "models.spectral",
     "TemplateSpectralModel": "models.spectral",
+    "create_cosmic_ray_spectral_model": "models.spectral",
+    "create_crab_spectral_model": "models.spectral",
     "param": "params.field",
     "table": "params.field",
     "weights": "params.field",

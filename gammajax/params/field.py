@@ -6,7 +6,7 @@ tree structure: they stack, vmap and hit the same compiled program.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import equinox as eqx
@@ -110,6 +110,13 @@ def spec_of(field: dataclasses.Field) -> Spec | None:
 
 class Model(eqx.Module):
     """Base of everything that holds parameters."""
+
+    def slots_of(self, name: str) -> Sequence[tuple[str, ParamSpec]] | None:
+        """Names and declarations of the parameters in the field `name`, where each instance has its own.
+
+        None, the default: they are as the class declares, and the elements of an array are `name.0`, `name.1`, ...
+        """
+        return None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         for name, value in vars(cls).items():

@@ -26,6 +26,8 @@ class Leaf:
     path: str
     spec: Spec
     value: Any
+    owner: Any = None
+    """The model that declares the field."""
 
 
 def leaves(tree: Any) -> list[Leaf]:
@@ -33,22 +35,22 @@ def leaves(tree: Any) -> list[Leaf]:
 
     Raises `UndeclaredArray` if a model holds arrays in a field without param(), weights() or table().
     """
-    return list(_walk(tree, "", None))
+    return list(_walk(tree, "", None, None))
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _walk(node: Any, path: str, spec: Spec | None, owner: str = "") -> Iterator[Leaf]:
+def _walk(node: Any, path: str, spec: Spec | None, owner: Any) -> Iterator[Leaf]:
     if spec is not None:
         for value in jax.tree_util.tree_leaves(node):
-            yield Leaf(path, spec, value)
+            yield Leaf(path, spec, value, owner)
     elif _declares(node):
         for field in dataclasses.fields(node):
             if not field.metadata.get("static", False):
                 value = getattr(node, field.name)
-                yield from _walk(value, _join(path, field.name), spec_of(field), type(node).__name__)
+                yield from _walk(value, _join(path, field.name), spec_of(field), node)
     elif isinstance(node, dict):
         for key in sorted(node):
             yield from _walk(node[key], _join(path, str(key)), None, owner)
@@ -60,7 +62,7 @@ def _walk(node: Any, path: str, spec: Spec | None, owner: str = "") -> Iterator[
         if arrays:
             name = path.rsplit(".", 1)[-1]
             raise UndeclaredArray(
-                f"{owner}.{name} holds {len(arrays)} arrays; mark the field param(), weights() or table()"
+                f"{type(owner).__name__ if owner is not None else ''}.{name} holds {len(arrays)} arrays; mark the field param(), weights() or table()"
             )
 
 
@@ -77,7 +79,11 @@ def slots(tree: Any) -> list[tuple[str, ParamSpec, float]]:
     for leaf in leaves(tree):
         if isinstance(leaf.spec, ParamSpec):
             value = np.asarray(leaf.value, dtype=float)
-            if value.ndim == 0:
+            base, _, name = leaf.path.rpartition(".")
+            own = leaf.owner.slots_of(name) if isinstance(leaf.owner, Model) else None
+            if own is not None:
+                found += [(_join(base, n), spec, float(x)) for (n, spec), x in zip(own, value.ravel(), strict=True)]
+            elif value.ndim == 0:
                 found.append((leaf.path, leaf.spec, float(value)))
             else:
                 found += [(f"{leaf.path}.{i}", leaf.spec, float(x)) for i, x in enumerate(value.ravel())]

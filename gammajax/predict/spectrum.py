@@ -12,7 +12,7 @@ from gammajax.datasets.groups import Group, SpectrumGroup, group, refine
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
-from gammajax.models.spectral import SpectralModel, evaluate
+from gammajax.models.spectral import SpectralModel
 
 Nodes = Float[Array, "axis energy_true node"]
 
@@ -62,7 +62,7 @@ def arrange(
 
 def integrated_flux(model: SpectralModel, nodes: Nodes, weights: Nodes) -> Float[Array, "axis energy_true"]:
     """Flux of a model in each true-energy bin of each axis [cm-2 s-1], `F_i = sum_k w_ik dnde(E_ik)`."""
-    return jnp.sum(evaluate(model, nodes) * weights, axis=-1)
+    return model.integrate(nodes, weights)
 
 
 def _bent(nuisances: Sequence[tuple[Nuisance, Array]], spectra: SpectrumGroup) -> tuple[Nodes, Nodes]:

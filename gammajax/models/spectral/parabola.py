@@ -1,0 +1,69 @@
+"""Log parabolas."""
+
+import math
+from typing import Any, Self
+
+import jax.numpy as jnp
+
+from gammajax._typing import Scalar
+from gammajax.models.spectral.base import NormSpectralModel, SpectralModel
+from gammajax.params.field import param
+from gammajax.units import DNDE, to_number
+
+
+class LogParabola(SpectralModel):
+    r"""Log parabola, `dnde = amplitude (E / reference)^(-alpha - beta ln(E / reference))` (natural logarithm)."""
+
+    tag = ("LogParabolaSpectralModel", "lp")
+    amplitude: Scalar = param(1e-12, unit=DNDE)
+    reference: Scalar = param(10.0, unit="TeV", frozen=True)
+    alpha: Scalar = param(2.0)
+    beta: Scalar = param(1.0)
+
+    @classmethod
+    def from_log10(cls, *, beta: Any, **others: Any) -> Self:
+        """The model of a `beta` that belongs to the decadic logarithm, as many publications give it."""
+        return cls(beta=to_number(beta, "", "beta") / math.log(10), **others)
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        x = jnp.log(energy / self.reference)
+        return self.amplitude * jnp.exp(-(self.alpha + self.beta * x) * x)
+
+
+class LogParabola2(SpectralModel):
+    r"""Log parabola with two energies, `dnde = amplitude (E / reference)^(-alpha - beta ln(E / escale))`."""
+
+    tag = ("LogParabola2SpectralModel", "lp2")
+    amplitude: Scalar = param(1e-12, unit=DNDE)
+    reference: Scalar = param(10.0, unit="TeV", frozen=True)
+    alpha: Scalar = param(2.0)
+    beta: Scalar = param(1.0)
+    escale: Scalar = param(1.0, unit="TeV", frozen=True)
+
+    @classmethod
+    def from_log10(cls, *, beta: Any, **others: Any) -> Self:
+        """The model of a `beta` that belongs to the decadic logarithm."""
+        return cls(beta=to_number(beta, "", "beta") / math.log(10), **others)
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        curved = self.alpha + self.beta * jnp.log(energy / self.escale)
+        return self.amplitude * jnp.exp(-curved * jnp.log(energy / self.reference))
+
+
+class LogParabolaNorm(NormSpectralModel):
+    r"""Log parabola as a factor, `norm (E / reference)^(-alpha - beta ln(E / reference))`."""
+
+    tag = ("LogParabolaNormSpectralModel", "lp-norm")
+    norm: Scalar = param(1.0)
+    reference: Scalar = param(10.0, unit="TeV", frozen=True)
+    alpha: Scalar = param(0.0)
+    beta: Scalar = param(0.0)
+
+    @classmethod
+    def from_log10(cls, *, beta: Any, **others: Any) -> Self:
+        """The model of a `beta` that belongs to the decadic logarithm."""
+        return cls(beta=to_number(beta, "", "beta") / math.log(10), **others)
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        x = jnp.log(energy / self.reference)
+        return self.norm * jnp.exp(-(self.alpha + self.beta * x) * x)

@@ -1,0 +1,151 @@
+"""Constant and power laws: plain, by integral flux, as a factor, broken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from astropy import units as u
+
+from gammajax._typing import Scalar
+from gammajax.errors import UnitMismatch
+from gammajax.models.spectral.base import NormSpectralModel, SpectralModel
+from gammajax.models.spectral.closed import power_integral
+from gammajax.params.field import ParamSpec, param, spec_of
+from gammajax.units import DNDE, FLUX, unit_of
+
+
+class ConstantSpectralModel(SpectralModel):
+    """The same value at all energies, `dnde = const`.
+
+    A flux, or with a dimensionless `Quantity` a factor.
+
+    >>> ConstantSpectralModel(2 * u.one).unit
+    ''
+    """
+
+    tag = ("ConstantSpectralModel", "const")
+    const: Scalar = param(1e-12, unit=DNDE)
+    dimension: str = eqx.field(static=True, default=DNDE)
+
+    def __init__(self, const: Any = 1e-12, *, dimension: str | None = None):
+        self.dimension = dimension_of(const, "ConstantSpectralModel.const") if dimension is None else dimension
+        self.const = u.Quantity(const).value if self.dimension == "" else const
+
+    @property
+    def unit(self) -> str:
+        return self.dimension
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        return self.const * jnp.ones_like(energy)
+
+    def slots_of(self, name: str) -> Sequence[tuple[str, ParamSpec]] | None:
+        spec = spec_of(type(self).__dataclass_fields__["const"])
+        return [("const", replace(spec, unit=self.dimension))] if isinstance(spec, ParamSpec) else None
+
+    @classmethod
+    def from_yaml(cls, content: Mapping[str, Any], where: str) -> dict[str, Any]:
+        listed = content.get("parameters")
+        for entry in listed if isinstance(listed, list) else []:
+            if isinstance(entry, dict) and entry.get("name") == "const" and "unit" in entry:
+                return {"dimension": DNDE if unit_of(entry["unit"]) != u.one else ""}
+        return {"dimension": DNDE}
+
+    def to_yaml(self, content: dict[str, Any], gammapy: bool) -> dict[str, Any]:
+        if self.dimension == "":
+            content["parameters"][0].setdefault("unit", "")
+        return {key: value for key, value in content.items() if key != "dimension"}
+
+
+def dimension_of(x: Any, what: str) -> str:
+    """DNDE or "": what a value measures, by its unit; bare numbers are fluxes. Raises `UnitMismatch`."""
+    if not isinstance(x, u.Quantity | str):
+        return DNDE
+    unit = unit_of(u.Quantity(x).unit)
+    if unit.is_equivalent(u.one):
+        return ""
+    if unit.is_equivalent(u.Unit(DNDE)):
+        return DNDE
+    raise UnitMismatch(f"{what} must be a differential flux ({DNDE}) or have no unit, got the unit {unit}")
+
+
+class PowerLaw(SpectralModel):
+    r"""Power law, `dnde = amplitude (E / reference)^-index`."""
+
+    tag = ("PowerLawSpectralModel", "pl")
+    index: Scalar = param(2.0)
+    amplitude: Scalar = param(1e-12, unit=DNDE)
+    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference))
+
+
+class PowerLaw2(SpectralModel):
+    r"""Power law by its flux `amplitude` between `emin` and `emax`, `dnde = amplitude E^-index / int E^-index dE`."""
+
+    tag = ("PowerLaw2SpectralModel", "pl-2")
+    amplitude: Scalar = param(1e-12, unit=FLUX)
+    index: Scalar = param(2.0)
+    emin: Scalar = param(0.1, unit="TeV", frozen=True)
+    emax: Scalar = param(100.0, unit="TeV", frozen=True)
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        # Energies in units of emin: the integral is of order one for any index.
+        whole = self.emin * power_integral(self.index, jnp.ones_like(self.emin), self.emax / self.emin)
+        return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.emin)) / whole
+
+
+class PowerLawNorm(NormSpectralModel):
+    r"""Power law as a factor, `norm (E / reference)^-tilt`."""
+
+    tag = ("PowerLawNormSpectralModel", "pl-norm")
+    tilt: Scalar = param(0.0, frozen=True)
+    norm: Scalar = param(1.0)
+    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        return self.norm * jnp.exp(-self.tilt * jnp.log(energy / self.reference))
+
+
+class BrokenPowerLaw(SpectralModel):
+    r"""Two power laws that meet, `dnde = amplitude (E / ebreak)^-index1` below `ebreak`, with `index2` from there on."""
+
+    tag = ("BrokenPowerLawSpectralModel", "bpl")
+    index1: Scalar = param(2.0)
+    index2: Scalar = param(2.0)
+    amplitude: Scalar = param(1e-12, unit=DNDE)
+    ebreak: Scalar = param(1.0, unit="TeV")
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        x = jnp.log(energy / self.ebreak)
+        return self.amplitude * jnp.exp(-jnp.where(x < 0, self.index1, self.index2) * x)
+
+    def kinks(self) -> list[float]:
+        return [float(self.ebreak)]
+
+
+class SmoothBrokenPowerLaw(SpectralModel):
+    r"""Two power laws that pass into each other.
+
+    `dnde = amplitude (E / reference)^-index1 (1 + (E / ebreak)^((index2 - index1) / b))^-b` with
+    `b = beta sign(index2 - index1)`. The formula is discontinuous where the indices are equal: its limits from both sides
+    are 2^-beta and 2^beta times the power law, which stands between them.
+    """
+
+    tag = ("SmoothBrokenPowerLawSpectralModel", "sbpl")
+    index1: Scalar = param(2.0)
+    index2: Scalar = param(2.0)
+    amplitude: Scalar = param(1e-12, unit=DNDE)
+    ebreak: Scalar = param(1.0, unit="TeV")
+    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    beta: Scalar = param(1.0, frozen=True)
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        change = self.index2 - self.index1
+        sign = jnp.sign(change)
+        # ln(1 + e^x) without overflow
+        x = jnp.log(energy / self.ebreak) * change * sign / self.beta
+        step = self.beta * sign * jnp.logaddexp(0.0, x)
+        return self.amplitude * jnp.exp(-self.index1 * jnp.log(energy / self.reference) - step)
