@@ -8,9 +8,10 @@ from typing import Any, Self, overload
 import numpy as np
 from astropy.table import Table
 
-from gammajax.datasets.files import read_dataset, write_dataset
+from gammajax.datasets.files import read_dataset, read_hdf5_datasets, write_dataset, write_hdf5_datasets
 from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError, UnknownDataset, nearest
+from gammajax.io.hdf5 import SUFFIXES, is_hdf5
 from gammajax.io.yaml import dataset_entries, write_yaml
 from gammajax.tables import as_text
 
@@ -31,7 +32,9 @@ class Datasets(Sequence[Spectrum]):
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Read a datasets YAML of Gammapy; file names in it are relative to it."""
+        """Read a datasets YAML of Gammapy (file names in it are relative to it), or an HDF5 file of gammajax."""
+        if is_hdf5(path):
+            return cls(read_hdf5_datasets(path))
         datasets = []
         for entry in dataset_entries(path):
             dataset = read_dataset(entry.filename, name=entry.name, kind=entry.type)
@@ -46,9 +49,12 @@ class Datasets(Sequence[Spectrum]):
     def write(self, folder: str | Path) -> Path:
         """Write `datasets.yaml` and the files it names into a folder, as Gammapy reads them; returns its path.
 
-        On-off spectra become OGIP files, spectra with a known background Gammapy's dataset files.
+        On-off spectra become OGIP files, spectra with a known background Gammapy's dataset files. A name that ends in
+        .h5 or .hdf5 is that of one HDF5 file instead, which holds everything: fit ranges with gaps, provenance.
         """
         folder = Path(folder)
+        if folder.suffix.lower() in SUFFIXES:
+            return write_hdf5_datasets(self, folder)
         folder.mkdir(parents=True, exist_ok=True)
         entries = []
         for dataset in self:
@@ -108,7 +114,9 @@ def _fit_range(dataset: Spectrum) -> dict[str, Any]:
         return {}
     bins = np.flatnonzero(mask)
     if len(bins) == 0 or len(bins) != bins[-1] - bins[0] + 1:
-        raise DatasetError(f"{dataset.name}: only a contiguous fit range can be written; move gaps to mask_safe")
+        raise DatasetError(
+            f"{dataset.name}: only a contiguous fit range can be written; move gaps to mask_safe, or write to a name ending in .h5"
+        )
     low, high = float(edges[bins[0]]), float(edges[bins[-1] + 1])
     return {"fit_range": {"min": f"{low!r} TeV", "max": f"{high!r} TeV"}}
 

@@ -1,13 +1,16 @@
-"""One dataset read from and written to its files: OGIP spectra, or region maps in Gammapy's "gadf" format."""
+"""Datasets in files: one in OGIP spectra or region maps in Gammapy's "gadf" format, many in one HDF5 file."""
 
+import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, SpectrumDatasetOnOff
-from gammajax.errors import DatasetError
+from gammajax.errors import DatasetError, FileFormatError, GammajaxError
 from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
+from gammajax.io.hdf5 import Node, read_tree, write_tree
 from gammajax.io.ogip import OgipSpectrum, read_ogip, write_ogip
 
 _NO_LIVETIME = 1.0
@@ -112,3 +115,52 @@ def _to_gadf(dataset: SpectrumDataset) -> GadfSpectrum:
     names = ("energy", "energy_true", "exposure", "edisp", "counts", "background", "mask_safe", "mask_fit")
     arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in names}
     return GadfSpectrum(name=dataset.name, **arrays)
+
+
+# -- HDF5 ----------------------------------------------------------------------------------------------------------
+
+
+def write_hdf5_datasets(datasets: Iterable[Spectrum], path: str | Path) -> Path:
+    """Write datasets with everything they hold into one HDF5 file; returns the path."""
+    # Groups are numbered: names of datasets may hold any character, and their order counts.
+    return write_tree(path, "datasets", {f"{i:05d}": _dataset_tree(dataset) for i, dataset in enumerate(datasets)})
+
+
+def read_hdf5_datasets(path: str | Path) -> list[Spectrum]:
+    """The datasets of such a file, in order. Raises `FileFormatError` or `DatasetError`, naming the group."""
+    node = read_tree(path, "datasets")
+    return [_dataset_from_node(node.group(name)) for name in sorted(x for x in node if x.isdigit())]
+
+
+def _dataset_tree(dataset: Spectrum) -> dict[str, Any]:
+    fields = {field.name: getattr(dataset, field.name) for field in dataclasses.fields(dataset)}
+    provenance = fields.pop("provenance")
+    return {
+        "type": type(dataset).__name__,
+        "provenance": {key: x if isinstance(x, str) else np.asarray(x) for key, x in vars(provenance).items()},
+        **{key: x if isinstance(x, str) else _number_or_array(np.asarray(x)) for key, x in fields.items()},
+    }
+
+
+def _number_or_array(x: np.ndarray) -> Any:
+    return x if x.ndim else x.item()
+
+
+def _dataset_from_node(node: Node) -> Spectrum:
+    kind = node.text("type")
+    if kind not in _KINDS:
+        raise FileFormatError(f"{node.where}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
+    read = {"name": node.text, "livetime": node.number, "provenance": lambda _: _provenance(node.group("provenance"))}
+    names = [field.name for field in dataclasses.fields(_KINDS[kind])]
+    fields = {
+        name: read[name](name) if name in read else node.array(name, kinds="b" if name.startswith("mask") else "iuf")
+        for name in names
+    }
+    try:
+        return _KINDS[kind](**fields)
+    except GammajaxError as error:
+        raise type(error)(f"{node.where}: {error}") from error
+
+
+def _provenance(node: Node) -> Provenance:
+    return Provenance(node.text("telescope"), tuple(int(x) for x in node.array("obs_ids", 1)))
