@@ -1,8 +1,8 @@
 """Checkpoints of a sampling run: its state and draws in one HDF5 file, so that it can go on after a kill.
 
-The file (kind "checkpoint") holds the leaves of the sampler's state under `state/`, all draws so far, warm-up
-included, under `draws/`, the coordinates that it moves in under `target/`, and fingerprints of data, models, priors and
-options as attributes. No pickles: reading executes nothing.
+The file (kind "checkpoint") holds the leaves of the sampler's state in the group `state`, all draws so far, warm-up
+included, in `draws`, the coordinates that it moves in in `target`, and fingerprints of data, models, priors and options
+as attributes. No pickles: reading executes nothing.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import numpy as np
 
 from gammajax._typing import Array
 from gammajax.errors import ConfigError, FileFormatError
-from gammajax.io.hdf5 import read_hdf5, replace_hdf5
+from gammajax.io.hdf5 import read_tree, write_tree
 from gammajax.likelihood.problem import Problem
 from gammajax.params.tree import fill
 
@@ -82,12 +82,13 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        arrays, header = read_hdf5(self.path, kind="checkpoint", attributes=list(self._header))
-        if int(header["version"]) != VERSION:
+        file = read_tree(self.path, "checkpoint")
+        if (version := file.integer("version")) != VERSION:
             raise FileFormatError(
-                f"{self.path} is a checkpoint of version {header['version']}, this gammajax reads version {VERSION}: "
+                f"{self.path} is a checkpoint of version {version}, this gammajax reads version {VERSION}: "
                 "delete it to begin anew"
             )
+        header = {name: file.content.get(name) for name in self._header}
         other = [part for part in _PARTS if header[f"sha256_{part}"] != self._header[f"sha256_{part}"]]
         if other:
             plain = [k for k in self._header if not k.startswith(("sha256_", "version"))]
@@ -97,17 +98,12 @@ class Checkpoint:
                 f"{self.path} is the checkpoint of another run: {', '.join(other)} differ{detail}; "
                 "give another file, or delete this one to begin anew"
             )
-        groups: dict[str, dict[str, np.ndarray]] = {"state": {}, "draws": {}, "target": {}}
-        for name, array in arrays.items():
-            group, _, rest = name.partition("/")
-            groups.setdefault(group, {})[rest] = array
-        return Saved(groups["state"], groups["draws"], groups["target"])
+        return Saved(*(dict(file.group(group).content) for group in Saved._fields))
 
     def write(self, saved: Saved) -> None:
         """Write all at once: a kill leaves the old file or the new one, never half of one."""
         begin = time.perf_counter()
-        arrays = {f"{g}/{name}": x for g, part in saved._asdict().items() for name, x in part.items()}
-        replace_hdf5(self.path, arrays, {"kind": "checkpoint", **self._header})
+        write_tree(self.path, "checkpoint", {**self._header, **saved._asdict()})
         self._written = time.perf_counter()
         self._cost = self._written - begin
 

@@ -174,7 +174,8 @@ class Posterior:
             raise ConfigError("to_arviz needs ArviZ: install it with the extra gammajax[arviz]") from error
         names = {"diverging": "diverging", "n_steps": "num_steps", "acceptance_rate": "accept_prob"}
         stats = {new: self.stats[old] for new, old in names.items() if old in self.stats}
-        stats["lp"] = -self.stats["potential"]
+        if "potential" in self.stats:
+            stats["lp"] = -self.stats["potential"]
         return arviz.from_dict(posterior={p: self[p] for p in self.paths}, sample_stats=stats)
 
     def write(self, path: str | Path) -> Path:

@@ -20,9 +20,6 @@ from gammajax.params.layout import Layout
 from gammajax.params.tree import fill
 from gammajax.tables import as_text, make_table
 
-_LANES = 256
-"""Draws that are computed side by side: more would only cost memory."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Derived:
@@ -87,22 +84,21 @@ def derive(models: Models, samples: np.ndarray, function: Function, unit: str = 
 
     Raises `ConfigError` if the function returns something else than numbers or cannot be traced by JAX.
     """
-    chains, draws, size = samples.shape
     try:
-        found = _mapped(models.tree, models.layout, samples.reshape(-1, size), function, tuple(models))
+        found = _mapped(models.tree, models.layout, np.swapaxes(samples, 0, 1), function, tuple(models))
     except (jax.errors.JAXTypeError, TypeError) as error:
         raise ConfigError(
-            f"the function to derive cannot be compiled: {error}. Write it with jax.numpy and plain numbers in TeV, cm, "
-            "s (m['crab'].spectral.dnde(2.0), not m['crab'].spectral('2 TeV'))"
+            f"the function to derive cannot be compiled: {str(error).splitlines()[0]}. Write it with jax.numpy and plain "
+            "numbers in TeV, cm, s: m['crab'].spectral.dnde(2.0), not m['crab'].spectral('2 TeV')"
         ) from error
-    return jax.tree.map(lambda x: Derived(np.asarray(x).reshape(chains, draws, *x.shape[1:]), unit), found)
+    return jax.tree.map(lambda x: Derived(np.ascontiguousarray(np.swapaxes(x, 0, 1)), unit), found)
 
 
 @partial(jax.jit, static_argnames=("function", "names"))
 def _mapped(
     tree: tuple[SkyModel, ...],
     layout: Layout,
-    samples: Float[Array, "draw free"],
+    samples: Float[Array, "draw chain free"],
     function: Function,
     names: tuple[str, ...],
 ) -> Any:
@@ -110,4 +106,5 @@ def _mapped(
         members = fill(tree, layout.values(layout.to_z(values)))
         return jax.tree.map(jnp.asarray, function(dict(zip(names, members, strict=True))))
 
-    return jax.lax.map(one, samples, batch_size=_LANES)
+    # Chains side by side, draws one after the other: a quantity may be large.
+    return jax.lax.map(jax.vmap(one), samples)

@@ -7,7 +7,6 @@ strings, and further groups. What each kind holds is written down in docs/file_f
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -234,16 +233,6 @@ def write_hdf5(path: str | Path, arrays: Mapping[str, np.ndarray], header: Mappi
         for name, array in arrays.items():
             file.create_dataset(name, data=array)
     return path
-
-
-def replace_hdf5(path: str | Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Path:
-    """Write like `write_hdf5`, beside the file first: whenever the process dies, the old or the new file is whole."""
-    path = Path(path)
-    beside = path.with_name(f"{path.name}.part")
-    write_hdf5(beside, arrays, header)
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
-    return beside.replace(path)
 
 
 def read_hdf5(
