@@ -43,6 +43,8 @@ from gammajax.numeric.keys import as_key
 _ROUNDING = 1e-3
 """Two fits of the same minimum agree in the statistic to this."""
 _TOY_TOLERANCE = 1e-5
+_FLAT = 0.02
+"""A predicted further decrease of the statistic that does not matter for the distribution of TS."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +123,10 @@ class Comparison:
                 "freeze them, or calibrate with toys (key=, n=)."
             )
         if self.toys_failed:
-            said.append(f"{self.toys_failed} toys were left out because a fit did not converge.")
+            said.append(
+                f"In {self.toys_failed} of {len(self.toys)} toys a fit did not converge; their TS counts as far as it came, "
+                "so p_value_toys may be too low by their share."
+            )
         return " ".join(said) or "The null lies inside the alternative: Wilks' theorem holds for large counts."
 
     def to_dict(self) -> dict[str, Any]:
@@ -199,7 +204,7 @@ def test_statistic(
     if not n:
         return out
     ts, good = _toys(datasets, out, at_null, as_key(key), n)
-    return dataclasses.replace(out, toys=ts[good], toys_failed=int(np.sum(~good)))
+    return dataclasses.replace(out, toys=ts, toys_failed=int(np.sum(~good)))
 
 
 test_statistic.__test__ = False  # type: ignore[attr-defined] - no test of pytest
@@ -288,7 +293,7 @@ def _information(problem: Problem) -> Vector:
 def _toys(
     datasets: Datasets, found: Comparison, at_null: Models | None, key: Array, n: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Test statistic of toys of the null, and which toys have both fits converged."""
+    """Test statistic of toys of the null, and for which toys both fits ended in a minimum."""
     first, second = (make_problem(datasets, x.models, nodes=x.nodes) for x in (found.null, found.alternative))
     starts = [second.start] if at_null is None else [second.start, make_problem(datasets, at_null).start]
     stacked = jax.device_put(np.stack([np.asarray(z) for z in starts]))
@@ -313,10 +318,15 @@ def _toy_pairs(
         toy = alternative.with_counts(counts)
         ends = jax.vmap(lambda z: minimise(toy, z, tolerance=tolerance, max_steps=MAX_STEPS))(starts)
         best = jnp.argmin(jnp.where(jnp.isfinite(ends.stat), ends.stat, jnp.inf))
-        good = (under.status == Status.CONVERGED) & (ends.status[best] == Status.CONVERGED)
+        good = _ended(under) & _ended(jax.tree.map(lambda x: x[best], ends))
         return under.stat - ends.stat[best], good
 
     return jax.vmap(one)(draw(null, jax.random.fold_in(key, chunk), lanes))
+
+
+def _ended(end: Minimum) -> Array:
+    """True at a minimum; also where the statistic is flat, as it is along parameters that mean nothing there."""
+    return (end.status == Status.CONVERGED) | (jnp.isfinite(end.stat) & (end.decrease < _FLAT))
 
 
 def _log_tail(x: float, dof: int) -> float:
