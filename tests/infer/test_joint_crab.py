@@ -163,3 +163,37 @@ def test_pivot_energy(crab_spectra, pivot):
     error = one.models.error("*.beta")
     assert abs(other.models.value("*.beta") - one.models.value("*.beta")) < 1e-3 * error
     assert abs(other.models.error("*.beta") - error) < 1e-3 * error
+
+
+PAPER = {
+    "crab.spectral.amplitude": (38.80e-12, 3.54e-12),
+    "crab.spectral.alpha": (2.5108, 0.0376),
+    "crab.spectral.beta": (0.2423 / np.log(10), 0.0276 / np.log(10)),
+    "scale_fermi.delta": (0.004, 0.05),
+    "scale_magic.delta": (-0.003, 0.06),
+    "scale_veritas.delta": (-0.056, 0.06),
+    "scale_fact.delta": (-0.103, 0.07),
+    "scale_hess.delta": (0.099, 0.07),
+}
+"""Fit with a free energy scale per telescope, published value and error (of the scales: our error)."""
+
+
+def test_energy_scales_as_published(crab_spectra):
+    """Section 4.4 of the paper: energy scales with priors of 5 % (Fermi-LAT) and 15 % (the others)."""
+    datasets = crab_spectra["with_paper_fit_range"]
+    scales = {
+        f"scale_{name}": gj.EnergyScale(datasets_names=[d for d in datasets.names if d.startswith(name)])
+        for name in FILES
+    }
+    models = crab().add(scales).prior("scale_*.delta", gj.Normal(0.0, 0.15))
+    fit = gj.fit(datasets, models.prior("scale_fermi.delta", gj.Normal(0.0, 0.05)))
+    assert fit.success
+    for path, (value, error) in PAPER.items():
+        assert abs(fit.models.value(path) - value) < 0.03 * error, path
+        if not path.startswith("scale"):
+            assert fit.models.error(path) == pytest.approx(error, rel=0.01)
+    posterior = gj.sample(datasets, fit, key=3)
+    assert posterior.trusted
+    for path, mean in zip(posterior.paths, posterior.mean, strict=True):
+        value, error = PAPER[path]
+        assert abs(mean - value) < 0.2 * error, path

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 from made_spectra import counting, log_parabola, on_off, value
 
 import gammajax as gj
@@ -14,7 +13,6 @@ from gammajax.errors import ModelError, UnknownDataset
 from gammajax.infer.minimise import exact_hessian, expand
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.likelihood.expected import predict_all
-from gammajax.likelihood.problem import stat
 from gammajax.models.nuisance import Nuisance
 from gammajax.params.tree import slots
 
@@ -26,6 +24,8 @@ MADE = {
     "ExposureShape": gj.ExposureShape(nodes=["300 GeV", "3 TeV", "30 TeV"], shifts=[0.1, -0.2, 0.05]),
     "BackgroundNorm": gj.BackgroundNorm(norm=1.2, tilt=0.1),
 }
+
+expanded, hessian = jax.jit(expand), jax.jit(exact_hessian)
 
 
 class Clouds(gj.Nuisance):
@@ -56,22 +56,19 @@ def power_law(**changed):
     return gj.Models(crab=gj.SkyModel(gj.PowerLaw(**{"index": 2.4, "amplitude": 3e-11} | changed)))
 
 
-def test_derivatives_of_first_and_second_order(mixed, nuisance):
-    models = log_parabola().add(n=nuisance)
-    problem = gj.Problem(mixed, models)
-    check_grads(jax.jit(lambda z: stat(problem, z)), (problem.start,), order=2, modes=["fwd", "rev"], rtol=1e-4)
-
-
 def test_expansion_and_hessian_are_those_of_the_statistic(mixed, nuisance):
-    """The closed forms of the minimiser against automatic differentiation, on-off data without off counts included."""
+    """The closed forms of the minimiser against differences, on-off data without off counts included."""
     empty = dataclasses.replace(mixed[0], counts_off=np.zeros(12), name="empty")
     problem = gj.Problem([*mixed, empty], log_parabola().add(n=nuisance))
-    z = problem.start * 1.01
-    at = jax.jit(expand)(problem, z)
+    z, step = np.asarray(problem.start) * 1.01, 1e-4
+    sides = [(z + h, z - h) for h in step * np.eye(z.size)]
+    at = expanded(problem, z)
     np.testing.assert_allclose(at.stat, value(problem, z), rtol=1e-12)
-    np.testing.assert_allclose(at.gradient, jax.jit(jax.grad(stat, 1))(problem, z), rtol=1e-9, atol=1e-6)
-    hessian = jax.jit(jax.hessian(stat, 1))(problem, z)
-    np.testing.assert_allclose(jax.jit(exact_hessian)(problem, z), hessian, rtol=1e-8, atol=1e-7 * np.abs(hessian).max())
+    slope = [(value(problem, up) - value(problem, down)) / (2 * step) for up, down in sides]
+    np.testing.assert_allclose(at.gradient, slope, rtol=1e-5, atol=1e-3)
+    rows = [(expanded(problem, up).gradient - expanded(problem, down).gradient) / (2 * step) for up, down in sides]
+    size = np.abs(rows).max()
+    np.testing.assert_allclose(hessian(problem, z), rows, rtol=1e-4, atol=1e-6 * size)
 
 
 def test_a_scale_of_energies_scales_a_power_law():
