@@ -3,6 +3,7 @@
 from gammajax.data.events import Events
 from gammajax.data.gti import GTI
 from gammajax.data.observation import Observation
+from gammajax.data.phase import Ephemeris, phase_fold
 from gammajax.data.store import DataStore, Observations
 
-__all__ = ["GTI", "DataStore", "Events", "Observation", "Observations"]
+__all__ = ["GTI", "DataStore", "Ephemeris", "Events", "Observation", "Observations", "phase_fold"]

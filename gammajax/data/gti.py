@@ -1,30 +1,63 @@
-"""Good time intervals."""
+"""Good time intervals and their algebra."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from astropy.table import Table
 from astropy.time import Time
 
 from gammajax.errors import ConfigError
 from gammajax.io.dl3 import TimeReference
+from gammajax.units import to_number
 
 
 @dataclass(frozen=True)
 class GTI:
-    """Intervals during which the telescope took usable data: start, stop [s since `reference`]."""
+    """Intervals during which the telescope took usable data: start, stop [s since `reference`].
+
+    Kept as in the file: rows may overlap, repeat and come in any order. `union`, `intersection`, `difference` and
+    `select_time` give sorted, disjoint intervals of positive length; a second GTI is converted to the reference of
+    the first, in elapsed SI seconds.
+    """
 
     start: np.ndarray
     stop: np.ndarray
     reference: TimeReference
 
+    @classmethod
+    def from_intervals(cls, intervals: Iterable[Any], reference: TimeReference | None = None) -> "GTI":
+        """From pairs of astropy times or text; `reference` is by default MJD 51544 (TT).
+
+        Raises `ConfigError` for what is no pair of times, and for an interval that stops before it starts.
+        """
+        reference = reference or TimeReference(51544, 0.0, "tt")
+        pairs = np.array([seconds_of(pair, reference) for pair in intervals], dtype=float).reshape(-1, 2)
+        if np.any(pairs[:, 1] < pairs[:, 0]):
+            raise ConfigError("an interval stops before it starts")
+        return cls(pairs[:, 0], pairs[:, 1], reference)
+
     def __len__(self) -> int:
         return len(self.start)
+
+    def __repr__(self) -> str:
+        return f"GTI({len(self)} intervals, {self.time_sum:.1f} s)"
 
     @property
     def time_sum(self) -> float:
         """On-time [s]: the plain sum of the lengths (overlapping rows count twice, as in ONTIME)."""
         return float(np.sum(self.stop - self.start))
+
+    @property
+    def time_delta(self) -> np.ndarray:
+        """Length of each interval [s]."""
+        return self.stop - self.start
+
+    @property
+    def overlap(self) -> float:
+        """Time [s] that more than one row covers, once for each extra row: `time_sum` minus that of the union."""
+        return self.time_sum - self.union().time_sum
 
     @property
     def start_time(self) -> Time:
@@ -36,6 +69,19 @@ class GTI:
         """Stops as astropy times."""
         return self.reference.to_time(self.stop)
 
+    @property
+    def table(self) -> Table:
+        """One row per interval: start and stop (ISO, in the scale of the reference) and length [s]."""
+        columns = {"start": self.start_time.isot, "stop": self.stop_time.isot, "length": self.time_delta}
+        return Table(columns, units={"length": "s"})
+
+    def to_reference(self, reference: TimeReference) -> "GTI":
+        """The same intervals counted from another reference."""
+        if reference == self.reference:
+            return self
+        shift = reference.seconds_from(self.reference)
+        return GTI(self.start + shift, self.stop + shift, reference)
+
     def contains(self, time: np.ndarray) -> np.ndarray:
         """True for the times [s since the reference] in an interval, start included and stop excluded.
 
@@ -43,15 +89,82 @@ class GTI:
         >>> gti.contains(np.array([4.0, 5.0, 11.0])).tolist(), gti.time_sum
         ([True, False, True], 7.0)
         """
-        time = np.asarray(time)[..., None]
-        return np.any((time >= self.start) & (time < self.stop), axis=-1)
+        return _covers(self.union(), np.asarray(time))
 
-    def select_time(self, interval: Any) -> "GTI":
-        """The parts inside `interval`, a pair of astropy times or of text such as '2006-07-29T22:00'."""
+    def union(self, other: "GTI | None" = None, gap: Any = 0.0) -> "GTI":
+        """All time in this GTI, or in the other: rows that overlap or touch become one.
+
+        `gap` [s]: pauses up to this length are closed too (the time in them then counts). Raises `ConfigError` for
+        a negative one.
+
+        >>> gti = GTI(np.array([10.0, 0.0, 4.0]), np.array([12.0, 5.0, 8.0]), TimeReference(51544, 0.0, "tt"))
+        >>> gti.union().start.tolist(), gti.union(gap="2 s").stop.tolist()
+        ([0.0, 10.0], [12.0])
+        """
+        pause = to_number(gap, "s", "gap")
+        if not pause >= 0:
+            raise ConfigError(f"a gap to close cannot be negative, got {pause:g} s")
+        both = self if other is None else stack_gti([self, other])
+        keep = both.stop > both.start
+        start, stop = both.start[keep], both.stop[keep]
+        order = np.argsort(start, kind="stable")
+        start, stop = start[order], stop[order]
+        if not start.size:
+            return replace(self, start=start, stop=stop)
+        latest = np.maximum.accumulate(stop)
+        new = np.concatenate([[True], start[1:] > latest[:-1] + pause])
+        last = np.concatenate([new[1:], [True]])
+        return replace(self, start=start[new], stop=latest[last])
+
+    def intersection(self, other: "GTI") -> "GTI":
+        """The time in both."""
+        return self._combine(other, lambda here, there: here & there)
+
+    def difference(self, other: "GTI") -> "GTI":
+        """The time in this GTI and not in the other: deletes bad time."""
+        return self._combine(other, lambda here, there: here & ~there)
+
+    def delete_interval(self, interval: Any) -> "GTI":
+        """The time outside `interval`, a pair of astropy times or of text."""
+        return self.difference(GTI.from_intervals([interval], self.reference))
+
+    def select_time(self, interval: Any, inverted: bool = False) -> "GTI":
+        """The parts inside `interval`, a pair of astropy times or of text such as '2006-07-29T22:00'.
+
+        `inverted`: the parts outside. Inside, rows stay rows: overlapping ones are not merged.
+        """
+        if inverted:
+            return self.delete_interval(interval)
         low, high = seconds_of(interval, self.reference)
         start, stop = np.maximum(self.start, low), np.minimum(self.stop, high)
         keep = stop > start
         return replace(self, start=start[keep], stop=stop[keep])
+
+    def _combine(self, other: "GTI", keep: Any) -> "GTI":
+        """The elementary pieces between all edges of both, where `keep` (in self, in other) says so, joined again."""
+        here, there = self.union(), other.to_reference(self.reference).union()
+        edges = np.unique(np.concatenate([here.start, here.stop, there.start, there.stop]))
+        left, right = edges[:-1], edges[1:]
+        chosen = keep(_covers(here, left), _covers(there, left))
+        return replace(self, start=left[chosen], stop=right[chosen]).union()
+
+
+def _covers(merged: GTI, time: np.ndarray) -> np.ndarray:
+    """True for the times in one of the intervals, which are sorted and disjoint."""
+    if not len(merged):
+        return np.zeros(time.shape, dtype=bool)
+    row = np.searchsorted(merged.start, time, side="right") - 1
+    return (row >= 0) & (time < merged.stop[np.maximum(row, 0)])
+
+
+def stack_gti(gtis: Sequence[GTI]) -> GTI:
+    """All rows, one GTI after the other, in the reference of the first. Raises `ConfigError` for none at all."""
+    if not gtis:
+        raise ConfigError("there are no good time intervals to stack")
+    moved = [gti.to_reference(gtis[0].reference) for gti in gtis]
+    return replace(
+        gtis[0], start=np.concatenate([gti.start for gti in moved]), stop=np.concatenate([gti.stop for gti in moved])
+    )
 
 
 def seconds_of(interval: Any, reference: TimeReference) -> tuple[float, float]:

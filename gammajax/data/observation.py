@@ -1,7 +1,7 @@
 """One observation run: what is on disk about it, read when it is first used."""
 
-from collections.abc import Mapping
-from functools import cached_property, lru_cache, reduce
+from collections.abc import Callable, Mapping
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +9,33 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
+from gammajax.data.cuts import Cut, EventCut, GTICut, OffsetCut, PhaseCut, TimeCut
 from gammajax.data.events import Events
 from gammajax.data.gti import GTI
-from gammajax.errors import EmptyRun, FileFormatError, GammajaxError
-from gammajax.io.dl3 import HDULocation, RunInfo, event_table, find_events, find_gti, gti_table, run_info
+from gammajax.data.phase import Ephemeris
+from gammajax.data.pointing import drift_pointing, horizontal, interpolated, interpolated_altaz
+from gammajax.data.reading import CLASSES, file_version, read_responses, read_run
+from gammajax.errors import ConfigError, EmptyRun, FileFormatError, GammajaxError, MissingFile
+from gammajax.io.dl3 import HDULocation, PointingTable, RunInfo, find_pointing, pointing_table
 from gammajax.io.fits import open_fits
-from gammajax.io.irf import KINDS, response_from_hdus
-from gammajax.irf import EffectiveArea, EnergyDispersion, PSF3Gauss, PSFTable, RadMax
+from gammajax.io.irf import KINDS
+from gammajax.irf import (
+    Background2D,
+    Background3D,
+    EffectiveArea,
+    EnergyDispersion,
+    PSF3Gauss,
+    PSFKing,
+    PSFTable,
+    RadMax,
+)
+from gammajax.numeric.sphere import separation
 
 USED = ("events", "gti", "aeff", "edisp", "psf", "rad_max")
-"""The types of HDU that an observation reads; others in an index (background, ...) are ignored."""
+"""The types of HDU whose files must exist when a run is opened."""
 
-_CLASSES = {
-    "aeff_2d": EffectiveArea,
-    "edisp_2d": EnergyDispersion,
-    "psf_table": PSFTable,
-    "psf_3gauss": PSF3Gauss,
-    "rad_max_2d": RadMax,
-}
+OPTIONAL = ("bkg", "pointing")
+"""The types of HDU that are read, and missed, only when they are asked for; all others in an index are ignored."""
 
 
 class Observation:
@@ -38,11 +47,11 @@ class Observation:
 
     def __init__(self, obs_id: int, locations: Mapping[str, HDULocation]):
         self.obs_id = int(obs_id)
-        self.locations = {kind: place for kind, place in locations.items() if kind in USED}
-        self._intervals: tuple[Any, ...] = ()
+        self.locations = {kind: place for kind, place in locations.items() if kind in (*USED, *OPTIONAL)}
+        self._cuts: tuple[Cut, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in ("obs_id", "locations", "_intervals")}
+        return {name: self.__dict__[name] for name in ("obs_id", "locations", "_cuts")}
 
     def __repr__(self) -> str:
         return f"Observation({self.obs_id}, {', '.join(path.name for path in self.files) or 'no files'})"
@@ -54,7 +63,7 @@ class Observation:
 
     @cached_property
     def _run(self) -> tuple[RunInfo, Events, GTI]:
-        return _read_run(self.obs_id, self.locations)
+        return read_run(self.obs_id, self.locations)
 
     @property
     def meta(self) -> RunInfo:
@@ -63,13 +72,13 @@ class Observation:
 
     @cached_property
     def events(self) -> Events:
-        """The event list, all of it: cut on the time selection only."""
-        return reduce(Events.select_time, self._intervals, self._run[1])
+        """The event list, all of it: cut on the selections of this run only, not on the GTI of the file."""
+        return reduce(lambda events, cut: cut.events(events, self), self._cuts, self._run[1])
 
     @cached_property
     def gti(self) -> GTI:
-        """The good time intervals within the time selection."""
-        return reduce(GTI.select_time, self._intervals, self._run[2])
+        """The good time intervals within the time selections."""
+        return reduce(lambda gti, cut: cut.gti(gti), self._cuts, self._run[2])
 
     @property
     def telescope(self) -> str:
@@ -83,29 +92,107 @@ class Observation:
 
     @property
     def pointing_radec(self) -> tuple[float, float]:
-        """Pointing (ra, dec) [deg, ICRS]; raises `FileFormatError` for drift scans, which have none."""
+        """Fixed pointing (ra, dec) [deg, ICRS] of the header.
+
+        Raises `FileFormatError` for drift scans, which have none. Spectra and backgrounds, whose responses depend on the offset, need it; for a drift scan or a run whose
+        table moves, `pointing_lonlat` gives the direction at a time.
+        """
         meta = self.meta
         if meta.obs_mode == "DRIFT" or not np.isfinite([meta.ra_pnt, meta.dec_pnt]).all():
             raise FileFormatError(
                 f"run {self.obs_id} ({self._place('events').path}) has no fixed pointing: "
-                f"OBS_MODE={meta.obs_mode!r}, RA_PNT={meta.ra_pnt}, DEC_PNT={meta.dec_pnt}"
+                f"OBS_MODE={meta.obs_mode!r}, RA_PNT={meta.ra_pnt}, DEC_PNT={meta.dec_pnt}; it cannot be reduced with "
+                "responses that depend on the offset (pointing_lonlat gives its direction at a time)"
             )
         return meta.ra_pnt % 360.0, meta.dec_pnt
 
     @property
     def pointing(self) -> SkyCoord:
-        """Pointing as an astropy coordinate."""
+        """Fixed pointing as an astropy coordinate; see `pointing_radec`."""
         return SkyCoord(*self.pointing_radec, unit="deg")
+
+    @cached_property
+    def pointing_table(self) -> PointingTable | None:
+        """The table of pointings over time, None where the run has none."""
+        if "pointing" not in self.locations:
+            return None
+        place = self.locations["pointing"]
+        with open_fits(place.path) as hdus:
+            return pointing_table(find_pointing(hdus, place.path, place.hdu), place.path)
+
+    def pointing_lonlat(self, times: Time) -> tuple[np.ndarray, np.ndarray]:
+        """Pointing (ra, dec) [deg, ICRS] at astropy times, each with their shape.
+
+        Interpolated in the pointing table where there is one, else the fixed pointing, else that of a drift scan
+        from ALT_PNT, AZ_PNT and the site. Raises `FileFormatError` where a header lacks these or a table the time.
+        """
+        if self.pointing_table is not None:
+            try:
+                seconds = np.asarray(self.pointing_table.reference.to_seconds(times))
+                return interpolated(self.pointing_table, seconds)
+            except FileFormatError as error:
+                raise FileFormatError(f"run {self.obs_id} ({self._place('pointing').path}): {error}") from error
+        if self.meta.obs_mode == "DRIFT":
+            return drift_pointing(self.meta, times, f"run {self.obs_id} ({self._place('events').path})")
+        ra, dec = self.pointing_radec
+        return np.full(times.shape, ra), np.full(times.shape, dec)
+
+    def pointing_at(self, times: Time) -> SkyCoord:
+        """As `pointing_lonlat`, as astropy coordinates."""
+        return SkyCoord(*self.pointing_lonlat(times), unit="deg")
+
+    def pointing_altaz(self, times: Time) -> tuple[np.ndarray, np.ndarray]:
+        """Altitude and azimuth [deg] of the pointing at astropy times; the table's own where it has them.
+
+        Raises `FileFormatError` for a run without GEOLON and GEOLAT.
+        """
+        table = self.pointing_table
+        found = None if table is None else interpolated_altaz(table, np.asarray(table.reference.to_seconds(times)))
+        if found is not None:
+            return found
+        return self.altaz(*self.pointing_lonlat(times), times)
+
+    def altaz(self, ra: Any, dec: Any, times: Time) -> tuple[np.ndarray, np.ndarray]:
+        """Altitude and azimuth (north over east) [deg] of directions [deg, ICRS] at astropy times, from the site.
+
+        Raises `FileFormatError` for a run without GEOLON and GEOLAT.
+        """
+        if self.meta.site is None:
+            raise FileFormatError(
+                f"run {self.obs_id} ({self._place('events').path}) has no site: horizontal coordinates need GEOLON "
+                "and GEOLAT in the header of EVENTS"
+            )
+        return horizontal(ra, dec, times, self.meta.site)
+
+    @property
+    def zenith(self) -> float:
+        """Zenith angle [deg]: 90 - ALT_PNT, else from site and time (middle of the run).
+
+        Raises `FileFormatError` where neither is known.
+        """
+        if np.isfinite(self.meta.alt_pnt):
+            return 90.0 - self.meta.alt_pnt
+        return 90.0 - float(self.pointing_altaz(self.tmid)[0])
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Offset [deg] of each event from the pointing at its time."""
+        return separation(*self.pointing_lonlat(self.events.times), self.events.ra, self.events.dec)
+
+    @property
+    def ontime(self) -> float:
+        """Time [s] during which events could pass: sum of the GTI, times the share that a phase selection leaves."""
+        return self.gti.time_sum * float(np.prod([cut.fraction for cut in self._cuts]))
 
     @property
     def livetime(self) -> float:
-        """Dead-time corrected time [s]: DEADC * sum of the GTI (the LIVETIME keyword is not used)."""
+        """Dead-time corrected time [s]: DEADC * on-time (the LIVETIME keyword is not used)."""
         deadc = self.meta.deadc
         if not 0 <= deadc <= 1:
             raise FileFormatError(
                 f"run {self.obs_id} ({self._place('events').path}): DEADC must be in 0..1, got {deadc}"
             )
-        return deadc * self.gti.time_sum
+        return deadc * self.ontime
 
     @property
     def tstart(self) -> Time:
@@ -117,6 +204,12 @@ class Observation:
         """End of the last good time interval. Raises `EmptyRun` if there is none."""
         return self.gti.reference.to_time(self._good(self.gti.stop).max())
 
+    @property
+    def tmid(self) -> Time:
+        """The middle between `tstart` and `tstop`."""
+        gti = self.gti
+        return gti.reference.to_time(0.5 * (self._good(gti.start).min() + self._good(gti.stop).max()))
+
     def _good(self, times: np.ndarray) -> np.ndarray:
         if not len(times):
             raise EmptyRun(f"run {self.obs_id} has no good time interval")
@@ -124,11 +217,11 @@ class Observation:
 
     @cached_property
     def _responses(self) -> dict[str, Any]:
-        places = [p for p in self.locations.values() if p.type not in ("events", "gti") and p.kind in KINDS]
+        places = [p for p in self.locations.values() if p.type in USED[2:] and p.kind in KINDS]
         found: dict[str, Any] = {}
         for path in dict.fromkeys(p.path for p in places):
             wanted = tuple((p.type, p.kind, p.hdu) for p in places if p.path == path)
-            found |= _read_responses(path, wanted, _version(path))
+            found |= read_responses(path, wanted, file_version(path))
         return found
 
     @property
@@ -142,7 +235,7 @@ class Observation:
         return self._response("edisp")[0]
 
     @property
-    def psf(self) -> PSFTable | PSF3Gauss | None:
+    def psf(self) -> PSFTable | PSF3Gauss | PSFKing | None:
         """Point spread function, None where the run has none (point-like responses)."""
         return self._response("psf")[0] if "psf" in self.locations else None
 
@@ -170,10 +263,62 @@ class Observation:
             )
         return RadMax.fixed(radius)
 
-    def select_time(self, interval: Any) -> "Observation":
-        """This run cut to `interval`, a pair of astropy times or text: events, GTI and so the livetime."""
+    @cached_property
+    def bkg(self) -> Background2D | Background3D | None:
+        """Background rate, None where the run has none.
+
+        Files of H.E.S.S. DL3 DR1 (EVENTS written by 'SASH FITS::EventListWriter', version 0.2) have fov_lon with right
+        ascension, against their own FOVALIGN; measured on 45 runs without a source.
+        """
+        if "bkg" not in self.locations:
+            return None
+        place = self._place("bkg")
+        if not place.path.is_file():
+            raise MissingFile(f"run {self.obs_id}: {place.path} ({place.kind}) is listed but absent")
+        if place.kind not in CLASSES:
+            raise FileFormatError(
+                f"run {self.obs_id}: {place.path}[{place.hdu}] is a {place.kind!r}, which is not read"
+            )
+        found = read_responses(place.path, ((place.type, place.kind, place.hdu),), file_version(place.path))["bkg"]
+        if isinstance(found, GammajaxError):
+            raise found
+        old = (self.meta.creator, self.meta.version) == ("SASH FITS::EventListWriter", "0.2")
+        return found[0].aligned("REVERSE_LON_RADEC") if old and isinstance(found[0], Background3D) else found[0]
+
+    def select_time(self, interval: Any, inverted: bool = False) -> "Observation":
+        """This run cut to `interval`, a pair of astropy times or text: events, GTI and so the livetime.
+
+        `inverted`: all but the time between.
+        """
+        return self._with(TimeCut(interval, inverted))
+
+    def select_gti(self, gti: GTI) -> "Observation":
+        """This run cut to further good time intervals: events, GTI (the intersection) and so the livetime."""
+        return self._with(GTICut(gti))
+
+    def select_offset(self, band: Any) -> "Observation":
+        """This run with the events whose offset from the pointing at their time is in [low, high) deg."""
+        return self._with(OffsetCut(band))
+
+    def select_phase(self, intervals: Any, ephemeris: Ephemeris | None = None, column: str = "PHASE") -> "Observation":
+        """This run cut to phase intervals, of a column or of an ephemeris; the livetime shrinks by their width."""
+        return self._with(PhaseCut(intervals, ephemeris, column))
+
+    def select_events(self, select: Callable[[Events], Events], livetime_fraction: float = 1.0) -> "Observation":
+        """This run with the events that a function of the event list leaves.
+
+        `livetime_fraction` is the share of the livetime that such a selection leaves; a function defined at module
+        level lets the run travel to worker processes. Raises `ConfigError` for a share outside 0..1.
+
+        >>> loud = run.select_events(lambda events: events.select_parameter("MULTIP", (3, 100)))  # doctest: +SKIP
+        """
+        if not 0 <= livetime_fraction <= 1:
+            raise ConfigError(f"livetime_fraction must be in 0..1, got {livetime_fraction}")
+        return self._with(EventCut(select, livetime_fraction))
+
+    def _with(self, cut: Cut) -> "Observation":
         new = Observation(self.obs_id, self.locations)
-        new._intervals = (*self._intervals, interval)
+        new._cuts = (*self._cuts, cut)
         return new
 
     def info(self) -> str:
@@ -188,7 +333,7 @@ class Observation:
             "on-time": f"{self.gti.time_sum:.1f} s",
             "livetime": f"{self.livetime:.1f} s",
             "events": len(self.events),
-            "responses": ", ".join(place.kind for kind, place in self.locations.items() if kind in USED[2:]),
+            "responses": ", ".join(place.kind for kind, place in self.locations.items() if kind not in USED[:2]),
             "files": ", ".join(str(path) for path in self.files),
         }
         return "\n".join(f"{name:<12} {value}" for name, value in lines.items())
@@ -209,53 +354,3 @@ class Observation:
         if isinstance(found, GammajaxError):
             raise found
         return found
-
-
-def _read_run(obs_id: int, locations: Mapping[str, HDULocation]) -> tuple[RunInfo, Events, GTI]:
-    """EVENTS and GTI, with one opening if they share a file; a GTI that no index lists is sought there."""
-    if "events" not in locations:
-        raise FileFormatError(f"run {obs_id} has no events; it has {', '.join(locations) or 'nothing'}")
-    place, gti_place = locations["events"], locations.get("gti")
-    with open_fits(place.path) as hdus:
-        hdu = find_events(hdus, place.path, place.hdu)
-        info, events = run_info(hdu, place.path), Events(**vars(event_table(hdu, place.path)))
-        if gti_place is None or gti_place.path == place.path:
-            name = gti_place.hdu if gti_place else None
-            return info, events, GTI(**vars(gti_table(find_gti(hdus, place.path, name), place.path)))
-    with open_fits(gti_place.path) as hdus:
-        return (
-            info,
-            events,
-            GTI(**vars(gti_table(find_gti(hdus, gti_place.path, gti_place.hdu), gti_place.path))),
-        )
-
-
-def _version(path: Path) -> tuple[int, int]:
-    """What tells an edited file from the one read before; (0, 0) for an absent one."""
-    if not path.is_file():
-        return 0, 0
-    state = path.stat()
-    return state.st_mtime_ns, state.st_size
-
-
-@lru_cache(maxsize=16)
-def _read_responses(path: Path, wanted: tuple[tuple[str, str, str], ...], version: tuple[int, int]) -> dict[str, Any]:
-    """Responses of one file, for all runs that share it: type -> (response, is_pointlike, RAD_MAX keyword).
-
-    A response that cannot be read is kept as its error, so that the others of the file are of use.
-    """
-    del version
-    found: dict[str, Any] = {}
-    with open_fits(path) as hdus:
-        for kind, hdu_class, name in wanted:
-            try:
-                response = response_from_hdus(hdus, path, hdu_class, name)
-            except GammajaxError as error:
-                found[kind] = error
-            else:
-                found[kind] = (
-                    _CLASSES[hdu_class].from_response(response),
-                    response.is_pointlike,
-                    response.rad_max,
-                )
-    return found

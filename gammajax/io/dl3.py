@@ -5,11 +5,14 @@ they stay float64 seconds here, and become `astropy.time.Time` only where a pers
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy import units as u
+from astropy.coordinates import Angle
 from astropy.io import fits
 from astropy.time import Time, TimeDelta
 
@@ -25,6 +28,7 @@ from gammajax.io.fits import (
     tables,
     text,
 )
+from gammajax.io.irf import response_kind
 from gammajax.numeric.sphere import wrap
 
 
@@ -50,10 +54,20 @@ class TimeReference:
         elapsed: Any = time - Time(self.mjdrefi, self.mjdreff, format="mjd", scale=self.scale)
         return elapsed.sec
 
+    def seconds_from(self, other: "TimeReference") -> float:
+        """What is added to seconds since `other` to count from here: 0 for equal references, without rounding."""
+        if other == self:
+            return 0.0
+        epoch = Time(other.mjdrefi, other.mjdreff, format="mjd", scale=other.scale)
+        return float(self.to_seconds(epoch))
+
 
 @dataclass(frozen=True)
 class EventTable:
-    """Columns of EVENTS: time [s after the reference], ra in [0, 360), dec [deg], energy [TeV], event_id."""
+    """Columns of EVENTS: time [s after the reference], ra in [0, 360), dec [deg], energy [TeV], event_id.
+
+    `columns` are all others, spelled and scaled as in the file, and `units` what the file says of them.
+    """
 
     time: np.ndarray
     ra: np.ndarray
@@ -61,6 +75,8 @@ class EventTable:
     energy: np.ndarray
     event_id: np.ndarray
     reference: TimeReference
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,8 +89,32 @@ class GTITable:
 
 
 @dataclass(frozen=True)
+class PointingTable:
+    """Columns of POINTING: time [s since the reference], increasing, ra in [0, 360), dec, and alt, az [deg] or None."""
+
+    time: np.ndarray
+    ra: np.ndarray
+    dec: np.ndarray
+    reference: TimeReference
+    alt: np.ndarray | None = None
+    az: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a telescope stands: longitude (east) and latitude [deg], altitude [m]."""
+
+    lon: float
+    lat: float
+    altitude: float
+
+
+@dataclass(frozen=True)
 class RunInfo:
-    """What the EVENTS header says about a run; NaN and '' where it is silent."""
+    """What the EVENTS header says about a run; NaN and '' where it is silent, `site` None.
+
+    `creator` and `version` (CREATOR, HDUVERS) tell files of known oddities.
+    """
 
     obs_id: int
     telescope: str
@@ -91,6 +131,9 @@ class RunInfo:
     tstart: float
     tstop: float
     reference: TimeReference
+    creator: str = ""
+    version: str = ""
+    site: Site | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +178,9 @@ def run_info(hdu: fits.BinTableHDU, path: Path) -> RunInfo:
             )
         },
         deadc=_dead_time_factor(header),
+        creator=text(header, "CREATOR"),
+        version=text(header, "HDUVERS"),
+        site=site(header),
     )  # fmt: skip
 
 
@@ -142,6 +188,30 @@ def _dead_time_factor(header: fits.Header) -> float:
     """DEADC, else LIVETIME / ONTIME, else NaN."""
     factor, on_time = number(header, "DEADC"), number(header, "ONTIME")
     return factor if np.isfinite(factor) or not on_time > 0 else number(header, "LIVETIME") / on_time
+
+
+def site(header: fits.Header) -> Site | None:
+    """GEOLON, GEOLAT and ALTITUDE (GEOALT in old files), None without the first two; for information only.
+
+    Real files also write angles such as '-67d40m35s' and heights such as '4779.99 m'.
+    """
+    lon, lat = (_amount(header, key, u.deg) for key in ("GEOLON", "GEOLAT"))
+    if not np.isfinite([lon, lat]).all():
+        return None
+    heights = [_amount(header, key, u.m) for key in ("ALTITUDE", "GEOALT")]
+    return Site(lon, lat, next((height for height in heights if np.isfinite(height)), 0.0))
+
+
+def _amount(header: fits.Header, key: str, unit: Any) -> float:
+    """A keyword that is a number in `unit` or a text with a unit; NaN where it is neither."""
+    value = number(header, key)
+    if np.isfinite(value):
+        return value
+    try:
+        kind = Angle if unit == u.deg else u.Quantity
+        return float(kind(text(header, key)).to_value(unit))
+    except (ValueError, TypeError, u.UnitsError):
+        return np.nan
 
 
 def find_events(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
@@ -154,18 +224,29 @@ def find_gti(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.Bi
     return find_hdu(hdus, path, name=name, classes=["GTI"], names=["GTI"], columns=["START", "STOP"])
 
 
+def find_pointing(hdus: fits.HDUList, path: Path, name: str | None = None) -> fits.BinTableHDU:
+    """The POINTING table of an open file."""
+    return find_hdu(
+        hdus, path, name=name, classes=["POINTING"], names=["POINTING"], columns=["TIME", "RA_PNT", "DEC_PNT"]
+    )
+
+
 def event_table(hdu: fits.BinTableHDU, path: Path) -> EventTable:
     """The columns of EVENTS as native float64; ra wrapped into [0, 360)."""
     seconds = text(hdu.header, "TIMEUNIT", "s")
     id_index = column_index(hdu, "EVENT_ID")
-    table: Any = hdu.data
+    table: Any = hdu
+    known = {column_index(hdu, name) for name in ("TIME", "RA", "DEC", "ENERGY", "EVENT_ID")}
+    others = {name: i for i, name in enumerate(column_names(hdu)) if i not in known}
     return EventTable(
         time=column(hdu, path, "TIME", unit="s", default=seconds),
         ra=wrap(column(hdu, path, "RA", unit="deg")),
         dec=column(hdu, path, "DEC", unit="deg"),
         energy=column(hdu, path, "ENERGY", unit="TeV"),
-        event_id=np.arange(len(table)) if id_index is None else table.field(id_index).astype(np.int64),
+        event_id=np.arange(len(table.data)) if id_index is None else table.data.field(id_index).astype(np.int64),
         reference=time_reference(hdu.header, f"{path}[{hdu.name}]"),
+        columns={name: _plain(table.data.field(i)) for name, i in others.items()},
+        units={name: str(table.columns[i].unit) for name, i in others.items() if table.columns[i].unit},
     )
 
 
@@ -179,6 +260,27 @@ def gti_table(hdu: fits.BinTableHDU, path: Path) -> GTITable:
     if np.any(~(stop >= start)):
         raise FileFormatError(f"{path}[{hdu.name}] has an interval that stops before it starts")
     return GTITable(start, stop, time_reference(hdu.header, f"{path}[{hdu.name}]"))
+
+
+def pointing_table(hdu: fits.BinTableHDU, path: Path) -> PointingTable:
+    """The columns of POINTING, in order of time. Raises `FileFormatError` for a table without rows."""
+    seconds = text(hdu.header, "TIMEUNIT", "s")
+    time = column(hdu, path, "TIME", unit="s", default=seconds)
+    if not len(time):
+        raise FileFormatError(f"{path}[{hdu.name}] has no rows")
+    columns = {"ra": wrap(column(hdu, path, "RA_PNT", unit="deg")), "dec": column(hdu, path, "DEC_PNT", unit="deg")}
+    if column_index(hdu, "ALT_PNT") is not None and column_index(hdu, "AZ_PNT") is not None:
+        columns |= {"alt": column(hdu, path, "ALT_PNT", unit="deg"), "az": column(hdu, path, "AZ_PNT", unit="deg")}
+    # interpolation needs increasing times: a repeated one counts once
+    _, rows = np.unique(time, return_index=True)
+    where = f"{path}[{hdu.name}]"
+    if not all(np.isfinite(x).all() for x in (time, *columns.values())):
+        raise FileFormatError(f"{where} has times or directions that are no numbers")
+    return PointingTable(
+        time=time[rows],
+        reference=time_reference(hdu.header, where),
+        **{name: x[rows] for name, x in columns.items()},
+    )
 
 
 def read_obs_index(path: str | Path) -> dict[str, np.ndarray]:
@@ -262,8 +364,9 @@ def _locations(hdus: fits.HDUList, path: Path, obs_id: int) -> list[HDULocation]
     for hdu in tables(hdus):
         first, _, _, fourth = hdu_classes(hdu)
         # 'psf_table' is of the type 'psf'; EVENTS and GTI have one class, or only a name
-        kind = (fourth or first or hdu.name.strip()).lower()
-        found.append(HDULocation(obs_id, kind.rsplit("_", 1)[0] if fourth else kind, kind, path, hdu.name))
+        known = fourth.lower() or response_kind(hdu)
+        kind = known or (first or hdu.name.strip()).lower()
+        found.append(HDULocation(obs_id, kind.rsplit("_", 1)[0] if known else kind, kind, path, hdu.name))
     return found
 
 
@@ -313,4 +416,6 @@ def _plain(data: np.ndarray) -> np.ndarray:
     data = np.asarray(data)
     if data.dtype.kind in "SU":
         return np.char.strip(data.astype(str))
+    if data.dtype.kind == "O":
+        return data.copy()
     return data.astype(data.dtype.newbyteorder("="))

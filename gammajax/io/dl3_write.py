@@ -15,7 +15,7 @@ import numpy as np
 from astropy.io import fits
 
 from gammajax.errors import FileFormatError
-from gammajax.io.dl3 import EventTable, GTITable, HDULocation, RunInfo, TimeReference
+from gammajax.io.dl3 import EventTable, GTITable, HDULocation, PointingTable, RunInfo, Site, TimeReference
 from gammajax.io.irf import GridAxis, Response
 from gammajax.units import conversion
 
@@ -23,20 +23,11 @@ CREATOR = "gammajax"
 
 
 @dataclass(frozen=True)
-class Site:
-    """Where a telescope stands: longitude (east) and latitude [deg], altitude [m]."""
-
-    lon: float
-    lat: float
-    altitude: float
-
-
-@dataclass(frozen=True)
 class Run:
     """All that one DL3 file holds.
 
-    `columns` are further columns of EVENTS (one entry per event, no unit); `nodes` names the response axes
-    that are written as nodes (LO = HI) instead of bins.
+    `columns` are further columns of EVENTS (one entry per event, no unit) beside those of `events`; `nodes` names
+    the response axes that are written as nodes (LO = HI) instead of bins.
     """
 
     info: RunInfo
@@ -46,6 +37,7 @@ class Run:
     site: Site | None = None
     columns: Mapping[str, np.ndarray] | None = None
     nodes: Collection[str] = ()
+    pointing: PointingTable | None = None
 
     @property
     def ontime(self) -> float:
@@ -80,7 +72,9 @@ _FORMS = {
             "SIGMA_3": ("deg", "deg"),
         },
     ),
+    "psf_king": _Form("PSF", "RPSF", ("energy", "offset"), {"GAMMA": ("", ""), "SIGMA": ("deg", "deg")}),
     "bkg_2d": _Form("BKG", "BKG", ("energy", "offset"), {"BKG": ("s-1 TeV-1 sr-1", "s-1 MeV-1 sr-1")}),
+    "bkg_3d": _Form("BKG", "BKG", ("energy", "fov_lon", "fov_lat"), {"BKG": ("s-1 TeV-1 sr-1", "s-1 MeV-1 sr-1")}),
     "rad_max_2d": _Form("RAD_MAX", "RAD_MAX", ("energy", "offset"), {"RAD_MAX": ("deg", "deg")}),
 }
 
@@ -89,6 +83,8 @@ _AXES = {
     "offset": ("THETA", "deg"),
     "migra": ("MIGRA", ""),
     "rad": ("RAD", "deg"),
+    "fov_lon": ("DETX", "deg"),
+    "fov_lat": ("DETY", "deg"),
 }
 
 
@@ -101,6 +97,8 @@ def write_run(path: str | Path, run: Run) -> list[HDULocation]:
     >>> places = write_run("run_1.fits", run)                                      # doctest: +SKIP
     """
     hdus = {"events": _events_hdu(run), "gti": _gti_hdu(run)}
+    if run.pointing is not None:
+        hdus["pointing"] = _pointing_hdu(run.pointing, run.info.obs_id, run.site or run.info.site)
     hdus |= {response.kind: response_hdu(response, run.nodes) for response in run.responses}
     file = _write(path, hdus.values())
     # 'psf_table' is of the type 'psf', 'events' of the type 'events'
@@ -125,8 +123,8 @@ def response_hdu(response: Response, nodes: Collection[str] = ()) -> fits.BinTab
     hdu.header.update({f"CREF{first + i}": f"({bounds})" for i in range(len(form.values))})
     keys = {"LO_THRES": response.lo_thres, "HI_THRES": response.hi_thres, "RAD_MAX": response.rad_max}
     hdu.header.update({key: x for key, x in keys.items() if np.isfinite(x)})
-    if response.kind == "bkg_2d":
-        hdu.header["FOVALIGN"] = "RADEC"
+    if response.kind.startswith("bkg"):
+        hdu.header["FOVALIGN"] = response.alignment
     return hdu
 
 
@@ -175,10 +173,8 @@ def _events_hdu(run: Run) -> fits.BinTableHDU:
         _plain("DEC", events.dec, "deg"),
         _plain("ENERGY", events.energy, "TeV"),
     ]
-    columns += [
-        fits.Column(name, "D" if values.dtype.kind == "f" else "J", array=values)
-        for name, values in (run.columns or {}).items()
-    ]
+    further = {**events.columns, **(run.columns or {})}
+    columns += [_further(name, values, events.units.get(name)) for name, values in further.items()]
     hdu = _table("EVENTS", columns, "EVENTS")
     hdu.header.update(_time_keys(events.reference))
     hdu.header.update(_run_keys(run))
@@ -189,6 +185,19 @@ def _gti_hdu(run: Run) -> fits.BinTableHDU:
     hdu = _table("GTI", [_plain("START", run.gti.start, "s"), _plain("STOP", run.gti.stop, "s")], "GTI")
     hdu.header.update({"OBS_ID": run.info.obs_id} | _time_keys(run.gti.reference))
     return hdu
+
+
+def _pointing_hdu(table: PointingTable, obs_id: int, site: Site | None) -> fits.BinTableHDU:
+    angles = {"RA_PNT": table.ra, "DEC_PNT": table.dec, "ALT_PNT": table.alt, "AZ_PNT": table.az}
+    columns = [_plain("TIME", table.time, "s")]
+    columns += [_plain(name, x, "deg") for name, x in angles.items() if x is not None]
+    hdu = _table("POINTING", columns, "POINTING")
+    hdu.header.update({"OBS_ID": obs_id} | _time_keys(table.reference) | _site_keys(site))
+    return hdu
+
+
+def _site_keys(site: Site | None) -> dict[str, Any]:
+    return {} if site is None else {"GEOLON": site.lon, "GEOLAT": site.lat, "ALTITUDE": site.altitude}
 
 
 def _run_keys(run: Run) -> dict[str, Any]:
@@ -202,8 +211,7 @@ def _run_keys(run: Run) -> dict[str, Any]:
         "ONTIME": run.ontime,
         "LIVETIME": run.ontime * info.deadc,
     }
-    if run.site is not None:
-        numbers |= {"GEOLON": run.site.lon, "GEOLAT": run.site.lat, "ALTITUDE": run.site.altitude}
+    numbers |= _site_keys(run.site or info.site)
     return {
         "OBS_ID": info.obs_id,
         "OBS_MODE": info.obs_mode,
@@ -214,7 +222,7 @@ def _run_keys(run: Run) -> dict[str, Any]:
         "RADECSYS": "ICRS",
         "DATE-OBS": start.isot,
         "DATE-END": stop.isot,
-        "CREATOR": CREATOR,
+        "CREATOR": info.creator or CREATOR,
     } | {name: float(x) for name, x in numbers.items() if np.isfinite(x)}
 
 
@@ -241,7 +249,10 @@ def _value_column(response: Response, form: _Form, name: str, unit: str, to: str
     """A value table, transposed from the axis order of the response to that of the file."""
     order = list(response.axes)
     shape = tuple(response.axes[axis].points.size for axis in order)
-    data = response.values[name]
+    data = response.values.get(name)
+    if data is None:
+        have = ", ".join(response.values) or "nothing"
+        raise FileFormatError(f"{response.kind} needs the values {name}; it has {have}")
     if sorted(order) != sorted(form.axes) or data.shape != shape:
         raise FileFormatError(
             f"{response.kind} column {name} has the shape {data.shape} over the axes {', '.join(order)} "
@@ -255,6 +266,18 @@ def _value_column(response: Response, form: _Form, name: str, unit: str, to: str
 
 def _plain(name: str, values: Any, unit: str = "") -> fits.Column:
     return fits.Column(name, "D", unit or None, array=np.asarray(values, dtype=np.float64))
+
+
+def _further(name: str, values: np.ndarray, unit: str | None) -> fits.Column:
+    """A column of any plain type: text, booleans, whole numbers, floats; one array per event where it has two axes."""
+    values = np.asarray(values)
+    if values.dtype.kind in "SU":
+        return _text(name, [str(value) for value in values])
+    codes = {"f": "D", "b": "L", "i": "K" if values.dtype.itemsize == 8 else "J", "u": "K"}
+    if values.dtype.kind not in codes:
+        raise FileFormatError(f"EVENTS column {name} of the type {values.dtype} cannot be written")
+    many = str(int(np.prod(values.shape[1:]))) if values.ndim > 1 else ""
+    return fits.Column(name, many + codes[values.dtype.kind], unit, array=values)
 
 
 def _text(name: str, values: Sequence[str]) -> fits.Column:

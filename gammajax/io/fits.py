@@ -151,9 +151,15 @@ def column(hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", defau
         )
     table: Any = hdu
     data = np.asarray(table.data.field(index)).astype(np.float64)
-    stated = (table.columns[index].unit or "").strip() or default or unit
+    stated = _one_slash((table.columns[index].unit or "").strip()) or default or unit
     factor = _factor(stated, unit, f"{path}[{hdu.name}] column {column_names(hdu)[index]}")
     return data if factor == 1.0 else data * factor
+
+
+def _one_slash(unit: str) -> str:
+    """'1/s/MeV/sr' (CTA-1DC) as '1/(s MeV sr)': unit parsers admit one slash."""
+    first, *rest = unit.split("/")
+    return f"{first}/({' '.join(rest)})" if len(rest) > 1 and "(" not in unit else unit
 
 
 def number(header: fits.Header, key: str, default: float = np.nan) -> float:

@@ -1,12 +1,12 @@
-"""Responses of GADF DL3 files (AEFF_2D, EDISP_2D, PSF_TABLE, PSF_3GAUSS, RAD_MAX_2D) as plain numpy.
+"""Responses of GADF DL3 files (AEFF_2D, EDISP_2D, PSF_*, BKG_*, RAD_MAX_2D) as plain numpy.
 
-Every response is one `Response`: named axes, value tables in the axis order `energy, offset, migra | rad`,
-the few keywords that matter. Conventions: GADF v0.2/v0.3 "IRFs"; where files deviate, as Gammapy 2.1 reads
-them.
+Every response is one `Response`: named axes, value tables in the axis order `energy, offset, migra | rad` (BKG_3D:
+`energy, fov_lon, fov_lat`), the few keywords that matter. Conventions: GADF v0.2/v0.3 "IRFs"; where files deviate, as
+Gammapy 2.1 reads them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from astropy.io import fits
 
 from gammajax.errors import FileFormatError
-from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits
+from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, text
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,10 @@ class GridAxis:
 
 @dataclass(frozen=True)
 class Response:
-    """A response table as read: axes by name, values by column, in canonical units (TeV, deg, cm2, sr-1)."""
+    """A response table as read: axes by name, values by column, in canonical units (TeV, deg, cm2, sr-1).
+
+    `alignment` of the field of view of a background: RADEC or ALTAZ (FOVALIGN, RADEC where the file is silent).
+    """
 
     kind: str
     axes: Mapping[str, GridAxis]
@@ -63,16 +66,28 @@ class Response:
     hi_thres: float = np.nan
     rad_max: float = np.nan
     source: str = ""
+    alignment: str = "RADEC"
 
 
 @dataclass(frozen=True)
 class _Format:
-    """What the format prescribes: axes as stored in numpy (slowest first), value columns (unit, default)."""
+    """What the format prescribes: axes as stored in numpy (slowest first), value columns (unit, default).
+
+    `order` is the axis order given back; `classes` are spellings of HDUCLAS beside the name of the format,
+    `aliases` other names of value columns, `also` axis orders of real files that deviate.
+    """
 
     axes: tuple[str, ...]
     values: Mapping[str, tuple[str, str]]
     extnames: tuple[str, ...]
-    order: tuple[str, ...] = field(default=())
+    order: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[tuple[str, ...], ...] = ()
+
+
+_RATE = ("s-1 TeV-1 sr-1", "s-1 MeV-1 sr-1")
+_BKG = {"values": {"BKG": _RATE}, "extnames": ("BKG", "BACKGROUND"), "aliases": {"BKG": "BGD"}}
 
 
 _FORMATS = {
@@ -96,6 +111,18 @@ _FORMATS = {
         ("PSF", "POINT SPREAD FUNCTION"),
         ("ENERG", "THETA"),
     ),
+    "psf_king": _Format(
+        ("THETA", "ENERG"),
+        {"GAMMA": ("", ""), "SIGMA": ("deg", "deg")},
+        ("PSF", "PSF_2D_KING", "POINT SPREAD FUNCTION"),
+        ("ENERG", "THETA"),
+        classes=("psf_2d_king",),
+    ),
+    # the tables of H.E.S.S. and CTA-1DC have the energy slowest
+    "bkg_2d": _Format(("THETA", "ENERG"), order=("ENERG", "THETA"), also=(("ENERG", "THETA"),), **_BKG),
+    "bkg_3d": _Format(
+        ("DETY", "DETX", "ENERG"), order=("ENERG", "DETX", "DETY"), also=(("ENERG", "DETX", "DETY"),), **_BKG
+    ),
     "rad_max_2d": _Format(
         ("THETA", "ENERG"), {"RAD_MAX": ("deg", "deg")}, ("RAD_MAX", "RAD_MAX_2D"), ("ENERG", "THETA")
     ),
@@ -106,36 +133,52 @@ _AXES = {
     "THETA": ("offset", "deg", False),
     "MIGRA": ("migra", "", False),
     "RAD": ("rad", "deg", False),
+    "DETX": ("fov_lon", "deg", False),
+    "DETY": ("fov_lat", "deg", False),
 }
 
 KINDS = tuple(_FORMATS)
 """The kinds of response that can be read, as the index tables spell them (HDU_CLASS)."""
 
 
-def read_response(path: str | Path, kind: str, hdu: str | None = None) -> Response:
+def read_response(
+    path: str | Path, kind: str, hdu: str | None = None, axis_order: Sequence[str] | None = None
+) -> Response:
     """Read one response of a file.
 
     `kind` is one of `KINDS`; `hdu` an HDU name, by default the HDU is found by its HDUCLAS keywords, EXTNAME
-    or columns. Raises `MissingFile`, or `FileFormatError` naming the file, HDU and column at fault.
+    or columns. `axis_order` names the axes as stored, slowest first, such as ("energy", "fov_lat", "fov_lon"), for
+    files whose order cannot be told: by default that of the CREF keyword, else that of the format, else one known
+    from real files that fits the shape. Raises `MissingFile`, or `FileFormatError` naming the file, HDU and
+    column at fault.
     """
     path = Path(path)
     with open_fits(path) as hdus:
-        return response_from_hdus(hdus, path, kind, hdu)
+        return response_from_hdus(hdus, path, kind, hdu, axis_order)
 
 
-def response_from_hdus(hdus: fits.HDUList, path: Path, kind: str, hdu: str | None = None) -> Response:
+def response_from_hdus(
+    hdus: fits.HDUList, path: Path, kind: str, hdu: str | None = None, axis_order: Sequence[str] | None = None
+) -> Response:
     """As `read_response`, from a file that is open already."""
     kind = kind.strip().lower()
     if kind not in _FORMATS:
         raise FileFormatError(f"{path}[{hdu or ''}]: {kind!r} is not readable here; choose from {', '.join(KINDS)}")
     form = _FORMATS[kind]
-    table = find_hdu(hdus, path, name=hdu, classes=[kind], names=form.extnames, columns=["THETA_LO", *form.values])
+    required = [f"{prefix}_LO" for prefix in form.axes if prefix != "ENERG"]
+    table = find_hdu(
+        hdus, path, name=hdu, classes=[kind, *form.classes], names=form.extnames, columns=[*required, *form.values]
+    )
     if len(table.data) != 1:
         raise FileFormatError(f"{path}[{table.name}] has {len(table.data)} rows; a response table has exactly one")
     axes = {prefix: _axis(table, path, prefix) for prefix in form.axes}
     values = {
-        name: _values(table, path, name, axes, form, unit, default) for name, (unit, default) in form.values.items()
+        name: _values(table, path, name, axes, form, axis_order, unit, default)
+        for name, (unit, default) in form.values.items()
     }
+    alignment = text(table.header, "FOVALIGN", "RADEC").upper() if kind.startswith("bkg") else "RADEC"
+    if alignment not in ("RADEC", "ALTAZ"):
+        raise FileFormatError(f"{path}[{table.name}]: FOVALIGN is {alignment!r}; choose from RADEC, ALTAZ")
     return Response(
         kind=kind,
         axes={_AXES[prefix][0]: axes[prefix] for prefix in form.order},
@@ -145,7 +188,18 @@ def response_from_hdus(hdus: fits.HDUList, path: Path, kind: str, hdu: str | Non
         hi_thres=number(table.header, "HI_THRES"),
         rad_max=number(table.header, "RAD_MAX"),
         source=f"{path}[{table.name}]",
+        alignment=alignment,
     )
+
+
+def response_kind(hdu: fits.BinTableHDU) -> str:
+    """The kind of response of a table without HDUCLAS4, told by its columns; '' for anything else."""
+    for kind, form in _FORMATS.items():
+        columns = [f"{prefix}_LO" for prefix in form.axes if prefix != "ENERG"]
+        named = all(column_index(hdu, name, form.aliases.get(name, name)) is not None for name in form.values)
+        if named and all(column_index(hdu, name) is not None for name in columns):
+            return kind
+    return ""
 
 
 def _axis(table: fits.BinTableHDU, path: Path, prefix: str) -> GridAxis:
@@ -172,14 +226,15 @@ def _values(
     name: str,
     axes: Mapping[str, GridAxis],
     form: _Format,
+    axis_order: Sequence[str] | None,
     unit: str,
     default: str,
 ) -> np.ndarray:
     """The value table with axes in the order of `form.order`; NaN and infinite cells are empty, that is 0."""
-    data = column(table, path, name, unit=unit, default=default)[0]
-    stored = _stored_order(table, name, form.axes)
+    names = (name, form.aliases[name]) if name in form.aliases else (name,)
+    data = column(table, path, *names, unit=unit, default=default)[0]
     lengths = {prefix: axis.points.size for prefix, axis in axes.items()}
-    for order in (stored, form.axes):
+    for order in _orders(table, names, form, axis_order):
         shape = tuple(lengths[prefix] for prefix in order)
         if data.shape == shape or (np.ndim(data) <= 1 and data.size == np.prod(shape)):
             data = np.transpose(data.reshape(shape), [order.index(prefix) for prefix in form.order])
@@ -190,12 +245,20 @@ def _values(
     )
 
 
-def _stored_order(table: fits.BinTableHDU, name: str, usual: tuple[str, ...]) -> tuple[str, ...]:
-    """The axis order, slowest first, that the CREF keyword of a column states; `usual` where it says nothing.
+def _orders(
+    table: fits.BinTableHDU, names: Sequence[str], form: _Format, axis_order: Sequence[str] | None
+) -> list[tuple[str, ...]]:
+    """Axis orders to try for a column, slowest first; a given one is the only one.
 
     CREF lists the fastest axis first, as in '(ENERG_LO:ENERG_HI,THETA_LO:THETA_HI)'.
     """
-    index = column_index(table, name)
-    stated = str(table.header.get(f"CREF{(index or 0) + 1}", ""))
+    if axis_order is not None:
+        prefixes = {name: prefix for prefix, (name, _, _) in _AXES.items()}
+        order = tuple(prefixes.get(name, name) for name in axis_order)
+        if sorted(order) != sorted(form.axes):
+            wanted = ", ".join(_AXES[prefix][0] for prefix in form.axes)
+            raise FileFormatError(f"axis_order must name each of {wanted} once, got {', '.join(axis_order)}")
+        return [order]
+    stated = str(table.header.get(f"CREF{(column_index(table, *names) or 0) + 1}", ""))
     order = tuple(p.replace("ETRUE", "ENERG") for p in re.findall(r"(\w+)_LO", stated.upper()))[::-1]
-    return order if sorted(order) == sorted(usual) else usual
+    return [*([order] if sorted(order) == sorted(form.axes) else []), form.axes, *form.also]

@@ -90,7 +90,7 @@ def test_errors_say_where_and_what(tmp_path):
     with pytest.raises(FileFormatError, match=r"irf\.fits has no HDU 'edisp_2d'; it has 'EFFECTIVE AREA'"):
         read_response(path, "edisp_2d")
     with pytest.raises(FileFormatError, match="choose from aeff_2d"):
-        read_response(path, "psf_king")
+        read_response(path, "psf_gtpsf")
     with pytest.raises(UnitMismatch, match=r"\[EFFECTIVE AREA\] column EFFAREA"):
         read_response(write(tmp_path / "unit.fits", aeff_hdu(unit="s")), "aeff_2d")
     short = fits.BinTableHDU.from_columns([c for c in aeff_hdu().columns if c.name != "THETA_HI"], name="AEFF")
