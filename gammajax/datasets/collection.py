@@ -12,6 +12,7 @@ from gammajax.datasets.files import read_dataset, read_hdf5_datasets, write_data
 from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError, UnknownDataset, nearest
 from gammajax.io.hdf5 import SUFFIXES, is_hdf5
+from gammajax.io.ogip import Grouping
 from gammajax.io.yaml import dataset_entries, write_yaml
 from gammajax.tables import as_text
 
@@ -42,9 +43,12 @@ class Datasets(Sequence[Spectrum]):
         return cls(datasets)
 
     @classmethod
-    def read_ogip(cls, paths: Iterable[str | Path]) -> Self:
-        """Read OGIP spectra from their PHA files; each is named after its OBS_ID."""
-        return cls(read_dataset(path) for path in paths)
+    def read_ogip(cls, paths: Iterable[str | Path], *, grouping: Grouping = "ignore") -> Self:
+        """Read OGIP spectra from their PHA files; each is named after its OBS_ID.
+
+        `grouping="apply"` joins channels as the column GROUPING of X-ray spectra asks.
+        """
+        return cls(read_dataset(path, grouping=grouping) for path in paths)
 
     def write(self, folder: str | Path) -> Path:
         """Write `datasets.yaml` and the files it names into a folder, as Gammapy reads them; returns its path.
@@ -115,7 +119,8 @@ def _fit_range(dataset: Spectrum) -> dict[str, Any]:
     bins = np.flatnonzero(mask)
     if len(bins) == 0 or len(bins) != bins[-1] - bins[0] + 1:
         raise DatasetError(
-            f"{dataset.name}: only a contiguous fit range can be written; move gaps to mask_safe, or write to a name ending in .h5"
+            f"{dataset.name}: only a contiguous fit range can be written; move gaps to mask_safe, or write to a name "
+            "that ends in .h5"
         )
     low, high = float(edges[bins[0]]), float(edges[bins[-1] + 1])
     return {"fit_range": {"min": f"{low!r} TeV", "max": f"{high!r} TeV"}}

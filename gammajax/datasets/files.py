@@ -11,7 +11,8 @@ from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, Sp
 from gammajax.errors import DatasetError, FileFormatError, GammajaxError
 from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
 from gammajax.io.hdf5 import Node, read_tree, write_tree
-from gammajax.io.ogip import OgipSpectrum, read_ogip, write_ogip
+from gammajax.io.ogip import Grouping, OgipSpectrum, read_ogip
+from gammajax.io.ogip_write import write_ogip
 
 _NO_LIVETIME = 1.0
 """EXPOSURE [s] of an OGIP file whose effective area is the exposure."""
@@ -19,7 +20,9 @@ _NO_LIVETIME = 1.0
 _KINDS = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff)}
 
 
-def read_dataset(path: str | Path, *, name: str | None = None, kind: str | None = None) -> Spectrum:
+def read_dataset(
+    path: str | Path, *, name: str | None = None, kind: str | None = None, grouping: Grouping = "ignore"
+) -> Spectrum:
     """Read one dataset from an OGIP PHA file, or from a dataset file that Gammapy wrote.
 
     It is on-off if the file has off counts, else counts against a background. `kind` ("SpectrumDataset",
@@ -28,7 +31,8 @@ def read_dataset(path: str | Path, *, name: str | None = None, kind: str | None 
     """
     if kind is not None and kind not in _KINDS:
         raise DatasetError(f"{name}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
-    dataset = _from_gadf(read_gadf(path), name) if is_gadf(path) else _from_ogip(read_ogip(path), name)
+    gadf = is_gadf(path)
+    dataset = _from_gadf(read_gadf(path), name) if gadf else _from_ogip(read_ogip(path, grouping=grouping), name)
     if kind == "SpectrumDatasetOnOff" and type(dataset) is SpectrumDataset:
         raise DatasetError(f"{path} has no off counts (BACKFILE), but {dataset.name} is listed as {kind}")
     if kind == "SpectrumDataset" and type(dataset) is not SpectrumDataset:

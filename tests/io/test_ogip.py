@@ -8,7 +8,8 @@ from made_spectra import counting, log_parabola, on_off, value
 
 import gammajax as gj
 from gammajax.errors import DatasetError, FileFormatError, GammajaxError, MissingFile
-from gammajax.io.ogip import read_ogip, write_ogip
+from gammajax.io.ogip import read_ogip
+from gammajax.io.ogip_write import write_ogip
 
 
 @pytest.fixture
@@ -81,8 +82,8 @@ BROKEN = [
     ("pha_d0_rmf.fits", lambda h: h.__delitem__("EBOUNDS"), FileFormatError, "EBOUNDS"),
     ("pha_d0_rmf.fits", lambda h: h["MATRIX"].columns.del_col("N_CHAN"), FileFormatError, "N_CHAN"),
     ("pha_d0_arf.fits", lambda h: h["SPECRESP"].columns.del_col("SPECRESP"), FileFormatError, "SPECRESP"),
-    ("pha_d0.fits", lambda h: scale(h, "AREASCAL", 0.9), FileFormatError, "AREASCAL other than 1"),
-    ("pha_d0_bkg.fits", lambda h: scale(h, "AREASCAL", 0.9), FileFormatError, "AREASCAL other than 1"),
+    ("pha_d0.fits", lambda h: scale(h, "AREASCAL", 0.0), FileFormatError, "AREASCAL must be above 0"),
+    ("pha_d0_bkg.fits", lambda h: scale(h, "AREASCAL", -1.0), FileFormatError, "AREASCAL must be above 0"),
     ("pha_d0.fits", lambda h: scale(h, "BACKSCAL", 0.0), FileFormatError, "BACKSCAL must be above 0"),
     ("pha_d0_bkg.fits", lambda h: scale(h, "BACKSCAL", -1.0), FileFormatError, "BACKSCAL must be above 0"),
     ("pha_d0_rmf.fits", lambda h: shift(h, 1.01), FileFormatError, "have other true energies: edge 0"),
