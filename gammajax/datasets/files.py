@@ -84,6 +84,7 @@ def _from_gadf(found: GadfSpectrum, name: str | None) -> Spectrum:
         "mask_safe": found.mask_safe,
         "mask_fit": found.mask_fit,
         "livetime": found.livetime,
+        "provenance": Provenance(found.telescope, found.obs_ids),
     }
     if found.counts_off is None:
         return SpectrumDataset(**common, background=found.background)
@@ -118,7 +119,8 @@ def _to_ogip(dataset: SpectrumDatasetOnOff) -> OgipSpectrum:
 def _to_gadf(dataset: SpectrumDataset) -> GadfSpectrum:
     names = ("energy", "energy_true", "exposure", "edisp", "counts", "background", "mask_safe", "mask_fit")
     arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in names}
-    return GadfSpectrum(name=dataset.name, **arrays)
+    origin = {"telescope": dataset.provenance.telescope, "obs_ids": dataset.provenance.obs_ids}
+    return GadfSpectrum(name=dataset.name, livetime=float(dataset.livetime), **origin, **arrays)
 
 
 # -- HDF5 ----------------------------------------------------------------------------------------------------------

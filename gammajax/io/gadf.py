@@ -5,14 +5,16 @@ combination of bins, first axis fastest), and the keywords AXCOLS1, AXCOLS2 name
 """
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
 
-from gammajax.errors import FileFormatError
-from gammajax.io.fits import column, find_hdu, open_fits, tables, text
+from gammajax.errors import FileFormatError, UnitMismatch
+from gammajax.io.fits import column, column_names, find_hdu, number, open_fits, tables, text
+from gammajax.units import to_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,9 @@ class GadfSpectrum:
     mask_safe: np.ndarray | None = None
     mask_fit: np.ndarray | None = None
     livetime: float = np.nan
+    """NaN where the file does not tell: Gammapy 2.1 leaves it out, and good time intervals include the dead time."""
+    telescope: str = ""
+    obs_ids: tuple[int, ...] = ()
 
 
 _PER_ENERGY = ("counts", "background", "counts_off", "acceptance", "acceptance_off", "mask_safe", "mask_fit")
@@ -68,20 +73,40 @@ def read_gadf(path: str | Path) -> GadfSpectrum:
                 along, energy, along_true, energy_true
             ):
                 raise FileFormatError(f"{path}[EDISP] has other energy axes than the counts and the exposure")
-        livetime = float(np.sum(_durations(hdus, path))) if "GTI" in present else np.nan
+        livetime = _livetime(find_hdu(hdus, path, name="EXPOSURE").header, path)
         primary: Any = hdus[0]
         name = text(primary.header, "NAME", path.stem)
+        origin = _origin(hdus, path, primary.header)
     masks = {key: found.pop(key) > 0 for key in ("mask_safe", "mask_fit") if key in found}
-    return GadfSpectrum(name, energy, energy_true, exposure, edisp, livetime=livetime, **found, **masks)
+    return GadfSpectrum(name, energy, energy_true, exposure, edisp, livetime=livetime, **origin, **found, **masks)
 
 
 def _equal(*pairs: np.ndarray) -> bool:
     return all(np.allclose(a, b, rtol=1e-6, atol=0) for a, b in zip(pairs[::2], pairs[1::2], strict=True))
 
 
-def _durations(hdus: fits.HDUList, path: Path) -> np.ndarray:
-    hdu = find_hdu(hdus, path, names=["GTI"])
-    return column(hdu, path, "STOP", unit="s", default="s") - column(hdu, path, "START", unit="s", default="s")
+def _livetime(header: fits.Header, path: Path) -> float:
+    """Livetime [s] from the header of the exposure: our keyword LIVETIME, or Gammapy's META of maps (JSON)."""
+    if "LIVETIME" in header:
+        return number(header, "LIVETIME")
+    try:
+        said = json.loads(text(header, "META") or "{}")
+        return to_number(said.get("livetime", np.nan), "s", "livetime") if isinstance(said, dict) else np.nan
+    except (json.JSONDecodeError, UnitMismatch) as error:
+        raise FileFormatError(f"{path}[EXPOSURE]: META holds no livetime that can be read: {error}") from error
+
+
+def _origin(hdus: fits.HDUList, path: Path, header: fits.Header) -> dict[str, Any]:
+    """Telescope and observations: from Gammapy's META_TABLE, or our keywords TELESCOP and OBS_IDS."""
+    listed = [hdu for hdu in tables(hdus) if hdu.name.upper() == "META_TABLE"]
+    rows: Any = listed[0].data if listed else ()
+    names = set(column_names(listed[0])) if listed else set()
+    telescopes = {str(row["TELESCOP"]).strip() for row in rows} if "TELESCOP" in names else set()
+    ids = [str(row["OBS_ID"]) for row in rows] if "OBS_ID" in names else text(header, "OBS_IDS").split(",")
+    return {
+        "telescope": ", ".join(sorted(telescopes)) or text(header, "TELESCOP"),
+        "obs_ids": tuple(int(x) for x in ids if x.strip().isdigit()),
+    }
 
 
 def _map(
@@ -113,7 +138,13 @@ def write_gadf(spectrum: GadfSpectrum, path: str | Path) -> Path:
     primary.header.update({"NAME": spectrum.name, "CREATOR": "gammajax"})
     reco = [(_RECO, "ENERGY", spectrum.energy)]
     true = [(_TRUE, "ENERGY_TRUE", spectrum.energy_true)]
+    if spectrum.telescope:
+        primary.header["TELESCOP"] = spectrum.telescope
+    if spectrum.obs_ids:
+        primary.header["OBS_IDS"] = ",".join(map(str, spectrum.obs_ids))
     hdus = [primary, *_map_hdus("EXPOSURE", spectrum.exposure, true, "cm2 s")]
+    if np.isfinite(spectrum.livetime):
+        hdus[1].header["LIVETIME"] = (spectrum.livetime, "[s]")
     for name in _PER_ENERGY:
         values = getattr(spectrum, name)
         if values is not None:
