@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gammajax.geom.axes import energy_edges as energy_edges
     from gammajax.infer.band import flux_band as flux_band
     from gammajax.infer.band import posterior_band as posterior_band
+    from gammajax.infer.evidence import Evidence as Evidence
+    from gammajax.infer.evidence import evidence as evidence
     from gammajax.infer.fit import Fit as Fit
     from gammajax.infer.fit import fit as fit
     from gammajax.infer.posterior import Posterior as Posterior
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from gammajax.infer.profile import profile as profile
     from gammajax.infer.refit import refit_toys as refit_toys
     from gammajax.infer.sample import sample as sample
+    from gammajax.infer.variational import Variational as Variational
+    from gammajax.infer.variational import variational as variational
     from gammajax.io.skymap import read_exclusion_mask as read_exclusion_mask
     from gammajax.likelihood.expected import predict_counts as predict_counts
     from gammajax.likelihood.problem import Problem as Problem
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from gammajax.models.spectral import BrokenPowerLaw as BrokenPowerLaw
     from gammajax.models.spectral import CompoundSpectralModel as CompoundSpectralModel
     from gammajax.models.spectral import ConstantSpectralModel as ConstantSpectralModel
+    from gammajax.models.spectral import EBLAbsorptionNorm as EBLAbsorptionNorm
     from gammajax.models.spectral import ExpCutoffPowerLaw as ExpCutoffPowerLaw
     from gammajax.models.spectral import ExpCutoffPowerLaw3FGL as ExpCutoffPowerLaw3FGL
     from gammajax.models.spectral import ExpCutoffPowerLawNorm as ExpCutoffPowerLawNorm
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
     from gammajax.models.spectral import SuperExpCutoffPowerLaw3FGL as SuperExpCutoffPowerLaw3FGL
     from gammajax.models.spectral import SuperExpCutoffPowerLaw4FGL as SuperExpCutoffPowerLaw4FGL
     from gammajax.models.spectral import SuperExpCutoffPowerLaw4FGLDR3 as SuperExpCutoffPowerLaw4FGLDR3
+    from gammajax.models.spectral import TemplateNDSpectralModel as TemplateNDSpectralModel
     from gammajax.models.spectral import TemplateSpectralModel as TemplateSpectralModel
     from gammajax.models.spectral import create_cosmic_ray_spectral_model as create_cosmic_ray_spectral_model
     from gammajax.models.spectral import create_crab_spectral_model as create_crab_spectral_model
@@ -74,6 +80,7 @@ if TYPE_CHECKING:
     from gammajax.params.field import table as table
     from gammajax.params.field import weights as weights
     from gammajax.params.priors import GeneralizedGaussian as GeneralizedGaussian
+    from gammajax.params.joint import MultiNormal as MultiNormal
     from gammajax.params.priors import LogNormal as LogNormal
     from gammajax.params.priors import LogUniform as LogUniform
     from gammajax.params.priors import Normal as Normal
@@ -97,6 +104,8 @@ _HOME = {
     "energy_edges": "geom.axes",
     "flux_band": "infer.band",
     "posterior_band": "infer.band",
+    "Evidence": "infer.evidence",
+    "evidence": "infer.evidence",
     "Fit": "infer.fit",
     "fit": "infer.fit",
     "Posterior": "infer.posterior",
@@ -104,6 +113,8 @@ _HOME = {
     "profile": "infer.profile",
     "refit_toys": "infer.refit",
     "sample": "infer.sample",
+    "Variational": "infer.variational",
+    "variational": "infer.variational",
     "read_exclusion_mask": "io.skymap",
     "predict_counts": "likelihood.expected",
     "Problem": "likelihood.problem",
@@ -122,6 +133,7 @@ _HOME = {
     "BrokenPowerLaw": "models.spectral",
     "CompoundSpectralModel": "models.spectral",
     "ConstantSpectralModel": "models.spectral",
+    "EBLAbsorptionNorm": "models.spectral",
     "ExpCutoffPowerLaw": "models.spectral",
     "ExpCutoffPowerLaw3FGL": "models.spectral",
     "ExpCutoffPowerLawNorm": "models.spectral",
@@ -142,6 +154,7 @@ _HOME = {
     "SuperExpCutoffPowerLaw3FGL": "models.spectral",
     "SuperExpCutoffPowerLaw4FGL": "models.spectral",
     "SuperExpCutoffPowerLaw4FGLDR3": "models.spectral",
+    "TemplateNDSpectralModel": "models.spectral",
     "TemplateSpectralModel": "models.spectral",
     "create_cosmic_ray_spectral_model": "models.spectral",
     "create_crab_spectral_model": "models.spectral",
@@ -149,6 +162,7 @@ _HOME = {
     "table": "params.field",
     "weights": "params.field",
     "GeneralizedGaussian": "params.priors",
+    "MultiNormal": "params.joint",
     "LogNormal": "params.priors",
     "LogUniform": "params.priors",
     "Normal": "params.priors",

@@ -61,8 +61,9 @@ def _walk(node: Any, path: str, spec: Spec | None, owner: Any) -> Iterator[Leaf]
         arrays = [x for x in jax.tree_util.tree_leaves(node) if eqx.is_array_like(x)]
         if arrays:
             name = path.rsplit(".", 1)[-1]
+            where = "" if owner is None else type(owner).__name__
             raise UndeclaredArray(
-                f"{type(owner).__name__ if owner is not None else ''}.{name} holds {len(arrays)} arrays; mark the field param(), weights() or table()"
+                f"{where}.{name} holds {len(arrays)} arrays; mark the field param(), weights() or table()"
             )
 
 

@@ -217,7 +217,7 @@ GOOD = {
             "datasets_names": ["d"],
             "spectral": {
                 "type": "CompoundSpectralModel",
-                "operator": "mul",
+                "operator": "add",
                 "model1": {
                     "type": "PowerLawSpectralModel",
                     "parameters": [
@@ -234,7 +234,7 @@ GOOD = {
                 },
                 "model2": {
                     "type": "TemplateSpectralModel", "energy": TEMPLATE, "parameters": [],
-                    "values": {"data": [1e-12, 1e-13], "unit": "cm-2 s-1 TeV-1"},
+                    "values": {"data": [1.0, 0.1], "unit": ""},
                 },
             },
         }
@@ -328,7 +328,7 @@ MESSAGES = [
     ((*ENERGY, "data"), [[1.0, 2.0]], r"src.spectral.model2: TemplateSpectralModel has energies of shape \(1, 2\)"),
     ((*ENERGY, "data"), [10.0, 1.0], "energies that are not positive, finite and increasing"),
     ((*ENERGY, "unit"), "deg", "src.spectral.model2.energy is of kind energy"),
-    ((*SPECTRAL, "model2", "values", "data"), [1e-12, -1e-13], "values that are not positive and finite"),
+    ((*SPECTRAL, "model2", "values", "data"), [1e-12, -1e-13], "negative values; leave those points out"),
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ A model of one's own is one class with parameters declared by `param()` and a me
 nothing needs to be registered. Built-in models carry Gammapy's tags and parameter names.
 """
 
+from gammajax.models.spectral.absorption import EBLAbsorptionNorm
 from gammajax.models.spectral.base import NormSpectralModel, SpectralModel, evaluate
 from gammajax.models.spectral.compound import CompoundSpectralModel, ScaleSpectralModel
 from gammajax.models.spectral.cutoff import (
@@ -31,11 +32,13 @@ from gammajax.models.spectral.reference import (
     create_crab_spectral_model,
 )
 from gammajax.models.spectral.template import TemplateSpectralModel
+from gammajax.models.spectral.template_nd import TemplateNDSpectralModel
 
 __all__ = [
     "BrokenPowerLaw",
     "CompoundSpectralModel",
     "ConstantSpectralModel",
+    "EBLAbsorptionNorm",
     "ExpCutoffPowerLaw",
     "ExpCutoffPowerLaw3FGL",
     "ExpCutoffPowerLawNorm",
@@ -56,6 +59,7 @@ __all__ = [
     "SuperExpCutoffPowerLaw3FGL",
     "SuperExpCutoffPowerLaw4FGL",
     "SuperExpCutoffPowerLaw4FGLDR3",
+    "TemplateNDSpectralModel",
     "TemplateSpectralModel",
     "create_cosmic_ray_spectral_model",
     "create_crab_spectral_model",

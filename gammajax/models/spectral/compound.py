@@ -71,7 +71,7 @@ def _unit(first: SpectralModel, second: SpectralModel, operator: str) -> str:
     hint = {
         "add": "add fluxes",
         "sub": "subtract fluxes",
-        "mul": "multiply a flux by a norm model such as PowerLawNorm",
+        "mul": "multiply a flux by a norm such as PowerLawNorm",
     }
     raise ModelError(
         f"{type(first).__name__} {_SIGNS[operator]} {type(second).__name__} combines {kinds[0]} with {kinds[1]}; "

@@ -12,9 +12,9 @@ _NODES = 8
 
 
 class Pieces(NamedTuple):
-    """Quadrature of ranges that are cut into pieces: nodes and weights of shape (piece, node), padded to a power of two.
+    """Quadrature of ranges that are cut into pieces: nodes and weights of shape (piece, node).
 
-    A power of two, so that few distinct shapes are compiled.
+    Padded to a power of two pieces, so that few distinct shapes are compiled.
     """
 
     nodes: np.ndarray

@@ -20,8 +20,8 @@ from gammajax.params.field import ParamSpec, param, spec_of, table
 class PiecewiseNormSpectralModel(NormSpectralModel):
     """A factor with free values `norms` at the energies `energy` [TeV], constant beyond both ends.
 
-    `interp` is "log" for norms linear in ln-ln (they stay positive), "lin" for norms linear in E, "sqrt" for roots linear
-    in the root of E. The parameters are called norm_0, norm_1, ...
+    `interp` is "log" for norms linear in ln-ln (they stay positive), "lin" for norms linear in E, "sqrt" for roots
+    linear in the root of E. The parameters are called norm_0, norm_1, ...
 
     >>> PiecewiseNormSpectralModel(["0.1 TeV", "1 TeV", "10 TeV"]).norms.tolist()
     [1.0, 1.0, 1.0]

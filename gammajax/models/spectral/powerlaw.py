@@ -110,7 +110,7 @@ class PowerLawNorm(NormSpectralModel):
 
 
 class BrokenPowerLaw(SpectralModel):
-    r"""Two power laws that meet, `dnde = amplitude (E / ebreak)^-index1` below `ebreak`, with `index2` from there on."""
+    r"""Two power laws that meet, `dnde = amplitude (E / ebreak)^-index1` below `ebreak`, with `index2` above."""
 
     tag = ("BrokenPowerLawSpectralModel", "bpl")
     index1: Scalar = param(2.0)
@@ -130,8 +130,8 @@ class SmoothBrokenPowerLaw(SpectralModel):
     r"""Two power laws that pass into each other.
 
     `dnde = amplitude (E / reference)^-index1 (1 + (E / ebreak)^((index2 - index1) / b))^-b` with
-    `b = beta sign(index2 - index1)`. The formula is discontinuous where the indices are equal: its limits from both sides
-    are 2^-beta and 2^beta times the power law, which stands between them.
+    `b = beta sign(index2 - index1)`. The formula is discontinuous where the indices are equal: its limits from both
+    sides are 2^-beta and 2^beta times the power law, which stands between them.
     """
 
     tag = ("SmoothBrokenPowerLawSpectralModel", "sbpl")

@@ -81,7 +81,6 @@ def create_cosmic_ray_spectral_model(particle: str = "proton") -> SpectralModel:
 def _chosen(choices, name, what):
     if name not in choices:
         close = nearest(str(name), choices)
-        raise ModelError(
-            f"no {what} {name!r}; there are {', '.join(choices)}" + (f"; nearest: {close}" if close else "")
-        )
+        hint = f"; nearest: {close}" if close else ""
+        raise ModelError(f"no {what} {name!r}; there are {', '.join(choices)}{hint}")
     return choices[name]

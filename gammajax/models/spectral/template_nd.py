@@ -1,0 +1,123 @@
+"""Spectra tabulated over energy and parameters of their own."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from gammajax._typing import Array, Float, Scalar
+from gammajax.errors import FileFormatError, ModelError
+from gammajax.io.region_map import RegionMap, read_region_map
+from gammajax.io.yaml import text
+from gammajax.models.spectral.base import SpectralModel
+from gammajax.models.spectral.powerlaw import dimension_of
+from gammajax.models.spectral.scale import SCALES, unscaled
+from gammajax.numeric.interp import bracket, multilinear
+from gammajax.params.field import ParamSpec, param, table
+from gammajax.units import conversion
+
+_ENERGY = ("energy_true", "energy")
+
+
+class TemplateNDSpectralModel(SpectralModel):
+    """Spectrum tabulated over energy and any number of other axes, each of which is a parameter.
+
+    The logarithm of the values is linear in each axis between its points, on the scale that the axis states (lin, log,
+    sqrt), and continued beyond its ends. A parameter carries the axis' name and unit, is bounded by the axis, and
+    starts in its middle. A table without unit is a factor. `read` takes a region map of Gammapy (FITS).
+
+    >>> TemplateNDSpectralModel.read("template.fits")                                   # doctest: +SKIP
+    """
+
+    tag = ("TemplateNDSpectralModel", "templateND")
+    coordinates: Float[Array, "axis"] = param()
+    points: Float[Array, "point"] = table()
+    """Points of all axes, one after another, each on the scale of its axis."""
+    values: Array = table()
+    axes: tuple[tuple[str, str, str, bool, int], ...] = eqx.field(static=True)
+    """Name, unit, scale of each axis, if its points are edges, and where they begin."""
+    dimension: str = eqx.field(static=True)
+    filename: str = eqx.field(static=True)
+
+    def __init__(self, content: RegionMap, coordinates: Any = None, *, filename: str | Path = ""):
+        named = [axis.name for axis in content.axes]
+        if sum(name in _ENERGY for name in named) != 1:
+            raise ModelError(f"TemplateNDSpectralModel needs one axis of energy, got {', '.join(named)}")
+        for axis in content.axes:
+            wrong = np.any(np.diff(axis.points) <= 0) or (axis.interp == "log" and axis.points[0] <= 0)
+            if wrong or not np.all(np.isfinite(axis.points)):
+                raise ModelError(
+                    f"TemplateNDSpectralModel: the axis {axis.name} does not increase, or not on its scale"
+                )
+        self.dimension = dimension_of(f"1 {content.unit}", f"the unit of {filename or 'TemplateNDSpectralModel'}")
+        begin = np.cumsum([0, *(axis.points.size for axis in content.axes)])
+        both = zip(content.axes, begin.tolist(), strict=False)
+        self.axes = tuple((axis.name, axis.unit, axis.interp, axis.edges, start) for axis, start in both)
+        scaled = [SCALES[axis.interp](jnp.asarray(axis.points)) for axis in content.axes]
+        self.points = np.concatenate([np.asarray(x) for x in scaled])
+        # Gammapy too takes values that are not finite for zero.
+        finite = np.where(np.isfinite(content.values), content.values, 0.0)
+        self.values = finite * conversion(content.unit, self.dimension)
+        middle = [0.5 * (axis.points[0] + axis.points[-1]) for axis in content.axes if axis.name not in _ENERGY]
+        self.coordinates = np.array(middle) if coordinates is None else coordinates
+        self.filename = str(filename)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a region map. Raises `MissingFile`, `FileFormatError`, `UnitMismatch`."""
+        return cls(read_region_map(path), filename=path)
+
+    @property
+    def unit(self) -> str:
+        return self.dimension
+
+    def dnde(self, energy: Scalar) -> Scalar:
+        places, k = [], 0
+        for (name, _, interp, edges, _), points in zip(self.axes, self._points(), strict=True):
+            x = energy if name in _ENERGY else self.coordinates[k]
+            k += name not in _ENERGY
+            cell, fraction = bracket(points, SCALES[interp](x))
+            places.append(cell + fraction - (0.5 if edges else 0.0))
+        grid = [jnp.arange(n, dtype=energy.dtype) for n in self.values.shape]
+        return unscaled(multilinear(grid, SCALES["log"](self.values), places), "log")
+
+    def _points(self) -> list[Array]:
+        ends = [*(begin for *_, begin in self.axes[1:]), self.points.size]
+        return [self.points[begin:end] for (*_, begin), end in zip(self.axes, ends, strict=True)]
+
+    def kinks(self) -> list[float]:
+        at = next(i for i, (name, *_) in enumerate(self.axes) if name in _ENERGY)
+        points, (_, _, interp, edges, _) = np.asarray(self._points()[at]), self.axes[at]
+        points = np.concatenate([points, 0.5 * (points[1:] + points[:-1])]) if edges else points
+        return (np.exp(points) if interp == "log" else points**2 if interp == "sqrt" else points).tolist()
+
+    def slots_of(self, name: str) -> Sequence[tuple[str, ParamSpec]] | None:
+        found = []
+        for (axis, unit, interp, _, _), points in zip(self.axes, self._points(), strict=True):
+            if axis not in _ENERGY:
+                ends = np.asarray(points)[[0, -1]]
+                low, high = np.exp(ends) if interp == "log" else ends**2 if interp == "sqrt" else ends
+                found.append((axis, ParamSpec(unit, float(low), float(high))))
+        return found
+
+    @property
+    def in_gammapy(self) -> bool:
+        return bool(self.filename)
+
+    @classmethod
+    def from_yaml(cls, content: Mapping[str, Any], where: str) -> dict[str, Any]:
+        if "filename" not in content:
+            raise FileFormatError("a TemplateNDSpectralModel needs the filename of its table")
+        path = text(content["filename"], "the filename")
+        return {"content": read_region_map(path), "filename": path}
+
+    def to_yaml(self, content: dict[str, Any], gammapy: bool) -> dict[str, Any]:
+        if not self.filename:
+            raise ModelError(
+                "TemplateNDSpectralModel has no filename: write its table with write_region_map, then read it"
+            )
+        plain = {key: content[key] for key in ("type", "parameters") if key in content}
+        return {**plain, "filename": self.filename, "unit": self.dimension}
