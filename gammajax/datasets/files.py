@@ -30,7 +30,10 @@ def read_dataset(
     An EXPOSURE of exactly 1 s (Fermi-LAT: the area is the exposure) means that the livetime is unknown: NaN.
     """
     if kind is not None and kind not in _KINDS:
-        raise DatasetError(f"{name}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
+        raise DatasetError(
+            f"{path}: {name} is of type {kind!r}, which is no spectrum; types are {', '.join(_KINDS)} (Gammapy makes them "
+            "from maps by to_spectrum_dataset)"
+        )
     gadf = is_gadf(path)
     dataset = _from_gadf(read_gadf(path), name) if gadf else _from_ogip(read_ogip(path, grouping=grouping), name)
     if kind == "SpectrumDatasetOnOff" and type(dataset) is SpectrumDataset:

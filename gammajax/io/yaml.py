@@ -5,6 +5,7 @@ Reading never executes code from a file (`yaml.safe_load`).
 
 import dataclasses
 import os
+import re
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -124,15 +125,19 @@ def dataset_entries(path: str | Path) -> list[DatasetEntry]:
     Raises `FileFormatError` for a missing key.
     """
     path = Path(path)
-    listed = read_yaml(path).get("datasets")
+    content = read_yaml(path)
+    listed = content.get("datasets")
     if not isinstance(listed, list) or not listed:
-        raise FileFormatError(f"{path} has no list 'datasets' with at least one entry")
+        hint = ": it holds models, which Models.read reads" if "components" in content else ""
+        raise FileFormatError(f"{path} has no list 'datasets' with at least one entry{hint}")
     entries = []
     for i, entry in enumerate(listed):
         missing = [key for key in ("name", "type", "filename") if key not in (entry if isinstance(entry, dict) else {})]
         if missing:
             raise FileFormatError(f"{path}: datasets entry {i} lacks {', '.join(missing)}")
-        file = Path(os.path.expandvars(str(entry["filename"])))
+        file = Path(os.path.expandvars(text(entry["filename"], f"{path}: filename of {entry['name']}")))
+        if unset := re.search(r"\$\{?\w+", str(file)):
+            raise MissingFile(f"{path}: {file} needs the environment variable {unset.group().strip('${')}, not set")
         limits = entry.get("fit_range")
         if limits is not None and not (isinstance(limits, dict) and set(limits) == {"min", "max"}):
             raise FileFormatError(f"{path}: fit_range of {entry['name']} must have the keys min and max")
