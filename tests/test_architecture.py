@@ -31,7 +31,8 @@ ROOMS = _rooms()
 ONLY_IN = {
     "matplotlib": lambda path: path.parts[0] == "plot",
     "h5py": lambda path: path.parts[0] == "io",
-    "numpyro": lambda path: path in (Path("infer/sample.py"), Path("infer/posterior.py")),
+    "numpyro": lambda path: path.parts[0] == "infer" and path.stem in ("sample", "posterior", "quantity", "variational"),
+    "blackjax": lambda path: path == Path("infer/evidence.py"),
     "gammapy": lambda path: False,
     "jax._src": lambda path: False,
 }

@@ -88,8 +88,8 @@ def derive(models: Models, samples: np.ndarray, function: Function, unit: str = 
         found = _mapped(models.tree, models.layout, np.swapaxes(samples, 0, 1), function, tuple(models))
     except (jax.errors.JAXTypeError, TypeError) as error:
         raise ConfigError(
-            f"the function to derive cannot be compiled: {str(error).splitlines()[0]}. Write it with jax.numpy and plain "
-            "numbers in TeV, cm, s: m['crab'].spectral.dnde(2.0), not m['crab'].spectral('2 TeV')"
+            f"the function to derive cannot be compiled: {str(error).splitlines()[0]}. Write it with jax.numpy and "
+            "plain numbers in TeV, cm, s: m['crab'].spectral.dnde(2.0), not m['crab'].spectral('2 TeV')"
         ) from error
     return jax.tree.map(lambda x: Derived(np.ascontiguousarray(np.swapaxes(x, 0, 1)), unit), found)
 
