@@ -148,17 +148,11 @@ def _prior_terms(problem: Problem, z: Vector, values: Array) -> tuple[Scalar, Ve
     layout = problem.layout
     moves = jnp.where(layout.held, 0.0, layout.slope(z))
     for prior in problem.priors:
-
-        def one(family, x):
-            return -2.0 * family.log_prob(x)
-
-        x = values[prior.slots]
-        first = jax.vmap(jax.grad(one, argnums=1))(prior.family, x)
-        second = jax.vmap(jax.grad(jax.grad(one, argnums=1), argnums=1))(prior.family, x)
+        slots, first, second = prior.expansion(values)
         # slot -> free parameter: priors sit on unlinked slots, so each touches one free parameter or none.
-        touches = (layout.free[None, :] == prior.slots[:, None]) * moves[None]
-        gradient += first @ touches
-        fisher += touches.T @ (jnp.maximum(second, 0.0)[:, None] * touches)
+        touches = (layout.free[None, None] == slots[..., None]) * moves[None, None]
+        gradient += jnp.einsum("pi,pif->f", first, touches)
+        fisher += jnp.einsum("pif,pij,pjg->fg", touches, second, touches)
     return total, gradient, fisher
 
 

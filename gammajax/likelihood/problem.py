@@ -20,8 +20,8 @@ from gammajax.likelihood.terms import Bins, group_stat, observed
 from gammajax.models.collection import Models
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
+from gammajax.params.groups import AnyGroup
 from gammajax.params.layout import Layout
-from gammajax.params.priors import PriorGroup
 from gammajax.params.tree import fill, fill_weights, weight_leaves
 from gammajax.predict.spectrum import Prediction, arrange, predict
 
@@ -37,7 +37,7 @@ class Problem(eqx.Module):
     acts: tuple[Bool[Array, "model dataset"], ...]
     models: tuple[SkyModel | Nuisance, ...]
     layout: Layout
-    priors: tuple[PriorGroup, ...]
+    priors: tuple[AnyGroup, ...]
 
     def __init__(self, datasets: Spectrum | Iterable[Spectrum], models: Models, *, nodes: int = 4):
         """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import html
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -23,8 +23,10 @@ from gammajax.models.parse import Choice, Entry, from_component, links, naming
 from gammajax.models.serialise import Writer, known_to_gammapy, without_foreign_links
 from gammajax.models.sky import SkyModel
 from gammajax.params import table as tables
+from gammajax.params.groups import AnyGroup, check_joints, prior_groups
+from gammajax.params.joint import MultiNormal, Share
 from gammajax.params.layout import Layout
-from gammajax.params.priors import Prior, PriorGroup
+from gammajax.params.priors import Prior
 from gammajax.params.table import Parameter
 from gammajax.params.tree import fill, fill_weights, has_weights, slots, weight_leaves
 from gammajax.tables import as_text
@@ -206,7 +208,8 @@ class Models(Mapping[str, Member]):
         for option, choice in (("spatial", spatial), ("temporal", temporal)):
             if choice not in ("refuse", "ignore"):
                 raise ConfigError(f"{option} must be 'refuse' or 'ignore', got {choice!r}")
-        listed = sequence(content.get("components"), "the list 'components'")
+        hint = " (it lists datasets, which Datasets.read reads)" if "datasets" in content else ""
+        listed = sequence(content.get("components"), f"the list 'components'{hint}")
         found = (from_component(item, like.filled if like else {}, spatial, temporal) for item in listed)
         parts = [part for part in found if part is not None]
         names = [name for name, _, _ in parts]
@@ -312,7 +315,7 @@ class Models(Mapping[str, Member]):
                 raise UnitMismatch(f"{row.path}: set() needs a value")
             return dataclasses.replace(row, value=to_number(value, row.unit, row.path), error=np.nan)
 
-        return self._edit(pattern, change, OutOfBounds, "set")
+        return self._edit([pattern], change, OutOfBounds, "set")
 
     def freeze(self, *patterns: str) -> Self:
         """Keep parameters fixed in fits."""
@@ -330,17 +333,28 @@ class Models(Mapping[str, Member]):
             high = np.inf if upper is None else to_number(upper, row.unit, f"{row.path}: upper bound")
             return dataclasses.replace(row, lower=low, upper=high)
 
-        return self._edit(pattern, change, OutOfBounds, "bound")
+        return self._edit([pattern], change, OutOfBounds, "bound")
 
-    def prior(self, pattern: str, prior: Prior | None) -> Self:
-        """Place a prior on parameters, or remove it with None."""
+    def prior(self, pattern: str | Sequence[str], prior: Prior | MultiNormal | None) -> Self:
+        """Place a prior on each parameter that matches, or one `MultiNormal` on all of them; None removes it.
+
+        `pattern` may be a list: a correlated prior takes the parameters in that order.
+        """
+        patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+        if isinstance(prior, MultiNormal):
+            paths = [path for one in patterns for path in self.match(one)]
+            shares = prior.shares(paths, [self._rows[path].unit for path in paths])
+            if linked := [path for path in paths if self._rows[path].link is not None]:
+                raise PriorError(f"{', '.join(linked)} are linked: place the prior on what they are linked to")
+            new = {p: dataclasses.replace(self._rows[p], prior=s) for p, s in zip(paths, shares, strict=True)}
+            return self._with(self._rows | new)
 
         def change(row: Parameter) -> Parameter:
-            if prior is not None and not isinstance(prior, Prior):
+            if prior is not None and (not isinstance(prior, Prior) or isinstance(prior, Share)):
                 raise PriorError(f"{row.path}: a prior is one of the classes Normal, Uniform, ..., got {prior!r}")
             return dataclasses.replace(row, prior=None if prior is None else prior.in_unit(row.unit, row.path))
 
-        return self._edit(pattern, change, PriorError, "place the prior on")
+        return self._edit(patterns, change, PriorError, "place the prior on")
 
     def link(self, pattern: str, to: str, factor: Any = 1.0, offset: Any = 0.0) -> Self:
         """Tie parameters to the parameter `to`: `value = factor * value(to) + offset`.
@@ -415,9 +429,9 @@ class Models(Mapping[str, Member]):
         return tables.layout(self._rows.values())
 
     @property
-    def priors(self) -> tuple[PriorGroup, ...]:
+    def priors(self) -> tuple[AnyGroup, ...]:
         """The priors as arrays, one group per family."""
-        return tables.prior_groups(self._rows.values())
+        return prior_groups(self._rows)
 
     # -- private ---------------------------------------------------------------------------------------------------
 
@@ -425,14 +439,18 @@ class Models(Mapping[str, Member]):
         new = self
         for pattern in patterns:
             verb = "freeze" if frozen else "free"
-            new = new._edit(pattern, lambda row: dataclasses.replace(row, frozen=frozen), LinkError, verb)
+            new = new._edit([pattern], lambda row: dataclasses.replace(row, frozen=frozen), LinkError, verb)
         return new
 
     def _edit(
-        self, pattern: str, change: Callable[[Parameter], Parameter], refusal: type[GammajaxError], verb: str
+        self,
+        patterns: Sequence[str],
+        change: Callable[[Parameter], Parameter],
+        refusal: type[GammajaxError],
+        verb: str,
     ) -> Self:
         """Change the parameters that match; linked ones are passed over, unless nothing else matches."""
-        found = self.match(pattern)
+        found = [path for pattern in patterns for path in self.match(pattern)]
         independent = [path for path in found if self._rows[path].link is None]
         if not independent:
             row = self._rows[found[0]]
@@ -445,6 +463,7 @@ class Models(Mapping[str, Member]):
         return self._with(rows)
 
     def _with(self, rows: dict[str, Parameter], members: dict[str, Member] | None = None) -> Self:
+        check_joints(rows)
         new = object.__new__(type(self))
         new._members = self._members if members is None else members
         new._rows = rows

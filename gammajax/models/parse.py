@@ -21,6 +21,7 @@ from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import SpectralModel
 from gammajax.models.tags import PRIOR_DEFAULTS, nuisances, priors, spectral_models
 from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
+from gammajax.params.joint import MultiNormal
 from gammajax.params.priors import Prior, Tempered
 from gammajax.params.table import Link
 from gammajax.units import conversion, unit_of
@@ -74,9 +75,9 @@ def from_component(
     components that are nothing without their map (backgrounds, diffuse templates), with a line in the log.
     """
     component = mapping(content, "each of the components")
-    kind = component.get("type")
+    kind = text(component.get("type"), f"the type of {component.get('name') or 'a component'}")
     if kind in ("FoVBackgroundModel", "TemplateNPredModel"):
-        return _background(component, str(kind), spatial)
+        return _background(component, kind, spatial)
     if not component.get("name"):
         raise FileFormatError("a component has no name")
     name = text(component["name"], "the name of a component")
@@ -90,10 +91,12 @@ def from_component(
     _check_keys(component, _COMPONENT_KEYS, name)
     if component.get("spectral") is None:
         raise FileFormatError(f"{name} has no spectral model")
-    if not _alone(component, name, spatial, temporal):
-        return None
+    _check_alone(component, name, spatial, temporal)
     template = like[name].spectral if name in like else None
     spectral = _model(component["spectral"], f"{name}.spectral", template, entries)
+    if component.get("spatial") and _needs_map(component["spatial"], spectral):
+        log.warning("%s is left out: its flux is in its map (%s)", name, component["spatial"].get("type"))
+        return None
     return name, SkyModel(spectral, datasets_names=_datasets_names(component.get("datasets_names"), name)), entries
 
 
@@ -105,8 +108,8 @@ def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], where: str) 
             raise FileFormatError(f"{where} has the unknown key {key!r}" + (f"; nearest: {close}" if close else ""))
 
 
-def _alone(component: Mapping[str, Any], name: str, spatial: Choice, temporal: Choice) -> bool:
-    """True if the spectrum of a source stands alone; raises `ModelError` for parts that must not be dropped unasked."""
+def _check_alone(component: Mapping[str, Any], name: str, spatial: Choice, temporal: Choice) -> None:
+    """Raise `ModelError` for parts of a source that must not be dropped unasked."""
     irf = mapping(component.get("apply_irf") or {}, f"apply_irf of {name}")
     without = [key for key in ("exposure", "edisp") if not boolean(irf.get(key, True), f"apply_irf.{key} of {name}")]
     if without:
@@ -123,17 +126,13 @@ def _alone(component: Mapping[str, Any], name: str, spatial: Choice, temporal: C
             f"{name} has a spatial model ({place.get('type')}), which spectra do not use: remove it, or read with "
             'spatial="ignore" to take its spectrum as that of the region'
         )
-    if place and _needs_map(place, mapping(component["spectral"], f"{name}.spectral")):
-        log.warning("%s is left out: its flux is in its map (%s)", name, place.get("type"))
-        return False
-    return True
 
 
-def _needs_map(spatial: Mapping[str, Any], spectral: Mapping[str, Any]) -> bool:
+def _needs_map(spatial: Mapping[str, Any], spectral: SpectralModel) -> bool:
     """True if the spectral part only scales what the spatial part holds: a flux per solid angle."""
-    kind, scaled = str(spatial.get("type")), str(spectral.get("type"))
+    kind = spatial.get("type")
     template = kind in ("TemplateSpatialModel", "template") and spatial.get("normalize") is False
-    return template or kind in ("ConstantSpatialModel", "const") or "Norm" in scaled or scaled.endswith("-norm")
+    return template or kind in ("ConstantSpatialModel", "const") or not spectral.unit
 
 
 _BACKGROUND_KEYS = ("name", "type", "spectral", "spatial", "datasets_names", "parameters", "filename", *_IGNORED_KEYS)
@@ -355,6 +354,8 @@ def _prior(content: Any, unit: str, path: str) -> Prior | None:
     where = f"prior of {path}"
     content, known = mapping(content, where), priors()
     tag = text(content.get("type"), f"type of the {where}")
+    if tag == "MultiNormalPrior":
+        return _share(content, path, where)
     if tag not in known:
         raise ModelError(f"{path}: the prior {tag!r} is not one of {', '.join(known)}")
     _check_keys(content, ("type", "parameters", "weight"), f"the {where}")
@@ -375,6 +376,18 @@ def _prior(content: Any, unit: str, path: str) -> Prior | None:
     bare = cls(*(values[name] for name in names))
     prior = cls(*(u.Quantity(x, unit_of(bare.number_unit(key, unit))) for key, x in vars(bare).items()))
     return prior if weight == 1.0 else Tempered(prior, weight)
+
+
+def _share(content: Mapping[str, Any], path: str, where: str) -> Prior:
+    """What a parameter has of a correlated prior, which stands as a whole at each of its parameters."""
+    _check_keys(content, ("type", "paths", "mu", "sigma", "correlation"), f"the {where}")
+    paths = [
+        text(x, f"each of the paths of the {where}") for x in sequence(content.get("paths"), f"paths of the {where}")
+    ]
+    if path not in paths:
+        raise FileFormatError(f"the {where} is correlated with {', '.join(paths)}, but does not list {path} itself")
+    given = {key: numbers(content.get(key), f"{key} of the {where}") for key in ("mu", "sigma", "correlation")}
+    return MultiNormal(**given).shares(paths, [""] * len(paths))[paths.index(path)]
 
 
 def links(entries: Mapping[str, Entry]) -> dict[str, Link]:

@@ -19,6 +19,7 @@ from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evalu
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
 from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
+from gammajax.params.joint import Share
 from gammajax.params.priors import Tempered
 from gammajax.params.table import Parameter
 
@@ -177,6 +178,9 @@ class Writer:
     def _prior(self, row: Parameter) -> dict[str, Any]:
         known = GAMMAPY_PRIORS if self.gammapy else priors()
         prior, weight = row.prior, 1.0
+        if isinstance(prior, Share) and not self.gammapy:
+            # The whole prior stands at each of its parameters, in canonical units.
+            return {"type": "MultiNormalPrior", **_plain(dataclasses.asdict(prior.joint))}
         if isinstance(prior, Tempered):
             prior, weight = prior.prior, float(prior.weight)
         for tag, (cls, names) in known.items():
@@ -188,6 +192,13 @@ class Writer:
             f"{row.path}: the prior {row.prior} has no form in Gammapy's files, which know "
             f"{', '.join(known)}; remove it with prior(path, None), or write without gammapy=True"
         )
+
+
+def _plain(content: Any) -> Any:
+    """Tuples as lists, which YAML has a form for."""
+    if isinstance(content, dict):
+        return {key: _plain(x) for key, x in content.items()}
+    return [_plain(x) for x in content] if isinstance(content, tuple) else content
 
 
 def _bound(x: float) -> float:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.spectral import SpectralModel
+from gammajax.params.joint import Share
 from gammajax.params.priors import GeneralizedGaussian, LogNormal, LogUniform, Normal, Prior, Tempered, Uniform
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:
     """All priors by their names in files, with the names of their numbers in the order of their fields."""
     named: dict[str, Any] = GAMMAPY_PRIORS | _OURS
     # A weight is an entry of the prior that it tempers.
-    known = {Tempered, *(cls for cls, _ in named.values())}
+    known = {Tempered, Share, *(cls for cls, _ in named.values())}
     own = {cls.__name__: (cls, tuple(cls.__dataclass_fields__)) for cls in _subclasses(Prior) if cls not in known}
     return own | named
 

@@ -14,7 +14,7 @@ from jax import lax
 from jax.scipy.special import gammainc, gammaln
 from jax.scipy.stats import norm
 
-from gammajax._typing import Array, Float, Int, Scalar
+from gammajax._typing import Scalar
 from gammajax.errors import PriorError
 from gammajax.units import to_number
 
@@ -252,17 +252,6 @@ class Tempered(Prior):
 
     def __str__(self) -> str:
         return f"{self.prior}^{float(self.weight):g}"
-
-
-class PriorGroup(eqx.Module):
-    """All priors of one family: their parameter slots, and the family with vectors for its numbers."""
-
-    slots: Int[Array, "prior"]
-    family: Prior
-
-    def log_prob(self, values: Float[Array, "slot"]) -> Float[Array, "prior"]:
-        """Log density of each prior at the slot values."""
-        return eqx.filter_vmap(lambda prior, x: prior.log_prob(x))(self.family, values[self.slots])
 
 
 def _positive(numbers: dict[str, Any], key: str, what: str) -> None:

@@ -16,7 +16,7 @@ from astropy.table import Table
 from gammajax.errors import LinkError, NoSuchParameter, OutOfBounds, PriorError, nearest
 from gammajax.params.field import ParamSpec, Scale
 from gammajax.params.layout import Layout
-from gammajax.params.priors import Prior, PriorGroup
+from gammajax.params.priors import Prior
 from gammajax.tables import make_table
 from gammajax.units import conversion, to_number, unit_of
 
@@ -200,25 +200,6 @@ def _scale(row: Parameter) -> float:
     sizes = [abs(x) for x in (row.value, row.upper, row.lower) if x != 0 and math.isfinite(x)]
     # Far below what any unit makes of a number, a value counts as zero: its reciprocal would overflow.
     return 2.0 ** round(math.log2(max(sizes[0], 1e-150))) if sizes else 1.0
-
-
-def prior_groups(rows: Iterable[Parameter]) -> tuple[PriorGroup, ...]:
-    """Priors of the free parameters, one group per family, in order of the families' names.
-
-    A prior on a frozen parameter adds a constant and is kept: the statistic at given values is then the same
-    whether a parameter is free or not.
-    """
-    families: dict[Any, list[tuple[int, Prior]]] = {}
-    for i, row in enumerate(rows):
-        if row.prior is not None:
-            families.setdefault(jax.tree.structure(row.prior), []).append((i, row.prior))
-    groups = []
-    for family in sorted(families, key=str):
-        slots, priors = zip(*families[family], strict=True)
-        # Host arrays, one transfer: operations on the device would each compile a little program.
-        numbers = jax.tree.map(lambda *x: np.array(x, dtype=float), *priors)
-        groups.append(PriorGroup(*jax.device_put((np.array(slots, dtype=np.int32), numbers))))
-    return tuple(groups)
 
 
 def as_table(rows: Rows) -> Table:
