@@ -109,7 +109,10 @@ class Events:
         takes that of the run.
         """
         low, high = _pair(band, "deg", "offset band")
-        ra, dec = (pointing.icrs.ra.deg, pointing.icrs.dec.deg) if isinstance(pointing, SkyCoord) else pointing
+        if isinstance(pointing, SkyCoord):
+            centre: Any = pointing.icrs
+            pointing = centre.ra.deg, centre.dec.deg
+        ra, dec = pointing
         offset = separation(self.ra, self.dec, np.asarray(ra), np.asarray(dec))
         return self.select((offset >= low) & (offset < high))
 

@@ -173,6 +173,8 @@ def seconds_of(interval: Any, reference: TimeReference) -> tuple[float, float]:
     Raises `ConfigError` for what is no pair of times.
     """
     try:
+        low: Any
+        high: Any
         low, high = (t if isinstance(t, Time) else Time(t, scale=reference.scale) for t in interval)
         return float(reference.to_seconds(low)), float(reference.to_seconds(high))
     except (ValueError, TypeError) as error:

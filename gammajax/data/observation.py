@@ -94,8 +94,8 @@ class Observation:
     def pointing_radec(self) -> tuple[float, float]:
         """Fixed pointing (ra, dec) [deg, ICRS] of the header.
 
-        Raises `FileFormatError` for drift scans, which have none. Spectra and backgrounds, whose responses depend on the offset, need it; for a drift scan or a run whose
-        table moves, `pointing_lonlat` gives the direction at a time.
+        Raises `FileFormatError` for drift scans, which have none: spectra and backgrounds, whose responses depend on
+        the offset, need it. `pointing_lonlat` gives the direction at a time, also of a table that moves.
         """
         meta = self.meta
         if meta.obs_mode == "DRIFT" or not np.isfinite([meta.ra_pnt, meta.dec_pnt]).all():

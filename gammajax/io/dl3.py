@@ -58,7 +58,7 @@ class TimeReference:
         """What is added to seconds since `other` to count from here: 0 for equal references, without rounding."""
         if other == self:
             return 0.0
-        epoch = Time(other.mjdrefi, other.mjdreff, format="mjd", scale=other.scale)
+        epoch: Any = Time(other.mjdrefi, other.mjdreff, format="mjd", scale=other.scale)
         return float(self.to_seconds(epoch))
 
 
@@ -208,8 +208,8 @@ def _amount(header: fits.Header, key: str, unit: Any) -> float:
     if np.isfinite(value):
         return value
     try:
-        kind = Angle if unit == u.deg else u.Quantity
-        return float(kind(text(header, key)).to_value(unit))
+        amount: Any = (Angle if unit == u.deg else u.Quantity)(text(header, key))
+        return float(amount.to_value(unit))
     except (ValueError, TypeError, u.UnitsError):
         return np.nan
 

@@ -142,9 +142,9 @@ def _table_radius(psf: PSFTable, fraction: Array, energy: Array, offset: Array) 
 class PSF3Gauss(eqx.Module):
     """Three Gaussians, dP/dOmega ~ sum_i A_i exp(-r^2 / (2 s_i^2)) with A_1 = 1, from GADF PSF_3GAUSS.
 
-    Widths [deg] and amplitudes are interpolated linearly in (ln E, offset) and the mixture is normalised to
-    1, so that SCALE, which is not the peak in real files, is not needed. `filled` is 0 at grid points without
-    a PSF.
+    Widths [deg] and amplitudes are interpolated linearly in (ln E, offset) over the grid points that have a PSF
+    (`filled`, 1 or 0), which are all in most places: Gammapy takes a width of 1 deg at the empty ones. The mixture is
+    normalised to 1, so that SCALE, which is not the peak in real files, is not needed.
     """
 
     energy: Axis
@@ -190,20 +190,23 @@ class PSF3Gauss(eqx.Module):
 
 def _components(psf: PSF3Gauss, energy: Array, offset: Array) -> tuple[Array, Array, Array]:
     """Weights (sum 1, or 0 without PSF), variances [deg2], and where there is a PSF."""
-    table = jnp.concatenate([psf.sigma, psf.amplitude, psf.filled[..., None]], axis=-1)
+    filled = psf.filled[..., None]
+    table = jnp.concatenate([psf.sigma * filled, psf.amplitude * filled, filled], axis=-1)
     found = regular_grid(
         [floored_log(psf.energy.points), psf.offset.points],
         [floored_log(psf.energy.edges), psf.offset.edges],
         table,
         [floored_log(energy), offset],
     )
-    sigma, amplitude, filled = found[..., :3], jnp.maximum(found[..., 3:6], 0.0), found[..., 6]
+    share = found[..., 6]
+    found = found[..., :6] / jnp.where(share > 0, share, 1.0)[..., None]
+    sigma, amplitude = found[..., :3], jnp.maximum(found[..., 3:6], 0.0)
     variance = jnp.where(sigma > 0, sigma, 1.0) ** 2
     weight = jnp.where(sigma > 0, amplitude * variance, 0.0)
     total = jnp.sum(weight, axis=-1)
-    ok = (filled > 0) & (total > 0)
-    share = jnp.where(ok[..., None], weight / jnp.where(total > 0, total, 1.0)[..., None], 0.0)
-    return share, variance, ok
+    ok = (share > 0) & (total > 0)
+    weight = jnp.where(ok[..., None], weight / jnp.where(total > 0, total, 1.0)[..., None], 0.0)
+    return weight, variance, ok
 
 
 @jax.jit
