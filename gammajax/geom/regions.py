@@ -55,7 +55,7 @@ class Circle:
         """Solid angle `2 pi (1 - cos r)` [sr]; `ConfigError` without a radius.
 
         >>> round(Circle(0.0, 0.0, 1.0).solid_angle, 9)
-        0.000957037
+        0.00095696
         """
         return float(4 * np.pi * np.sin(np.radians(self._size) / 2) ** 2)
 

@@ -1,4 +1,4 @@
-"""Background counts of a region from the background response."""
+"""Background counts of a region from the background response, and the door for backgrounds of any kind."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +7,10 @@ import numpy as np
 
 from gammajax._typing import Edges, Float
 from gammajax.data import Observation
+from gammajax.data.background import background_counts
 from gammajax.errors import ConfigError
 from gammajax.geom.regions import Circle
 from gammajax.geom.shapes import Region
-from gammajax.numeric.sphere import position_angle, separation
-
-Place = Float[np.ndarray, "*n"]
 
 
 @dataclass(frozen=True)
@@ -31,44 +29,23 @@ class IRFBackground:
         """Expected counts per energy bin, `ontime * integral dOmega integral dE B(E, place)`.
 
         The rate is that at the centre of the region times its solid angle, or averaged over the region. Uses the
-        on-time, not the livetime (GADF: the background rate is not corrected for dead time). Raises `ConfigError` for
-        a run without background response.
+        on-time, not the livetime (GADF: the background rate is not corrected for dead time). Raises `FileFormatError`
+        for a run without background response, `ConfigError` for a region without radius.
         """
         if isinstance(on, Circle) and on.radius is None:
             raise ConfigError("a background from the response needs an on region with a radius")
-        bkg = observation.bkg
-        if bkg is None:
-            raise ConfigError("the run has no background response (BKG): take off regions instead")
         ra, dec, weights = (*on.center, 1.0) if use_region_center else on.nodes()
-        lon, lat = fov_coordinates(np.atleast_1d(ra), np.atleast_1d(dec), observation.pointing_radec, bkg.alignment)
-        rate = np.asarray(bkg.integrate(energy, lon, lat, exact=self.exact))
-        return np.atleast_1d(weights) @ rate * on.solid_angle * observation.gti.time_sum
-
-
-def fov_coordinates(ra: Place, dec: Place, pointing: tuple[float, float], alignment: str) -> tuple[Place, Place]:
-    """Field-of-view longitude and latitude [deg] of directions (ra, dec) [deg], in the axes of a response.
-
-    fov_lat runs north; fov_lon runs towards smaller right ascension ("RADEC"), or with it ("REVERSE_LON_RADEC").
-    Raises `ConfigError` for a response that is aligned with the horizon. Source: GADF "Field of view coordinates".
-
-    >>> lon, lat = fov_coordinates(np.array([11.0]), np.array([0.0]), (10.0, 0.0), "RADEC")
-    >>> lon.round(9).tolist(), (abs(lat) < 1e-9).tolist()
-    ([-1.0], [True])
-    """
-    if alignment not in ("RADEC", "REVERSE_LON_RADEC"):
-        raise ConfigError(
-            f"the background response is aligned with {alignment}: only RADEC can be reduced without the telescope's "
-            "place and the time; take off regions instead"
-        )
-    distance = np.radians(separation(*pointing, ra, dec))
-    angle = np.radians(position_angle(*pointing, ra, dec))
-    east = np.degrees(np.arctan2(np.sin(distance) * np.sin(angle), np.cos(distance)))
-    north = np.degrees(np.arcsin(np.sin(distance) * np.cos(angle)))
-    return (east if alignment == "REVERSE_LON_RADEC" else -east), north
+        sky = np.atleast_1d(weights) * on.solid_angle
+        where = np.atleast_1d(ra), np.atleast_1d(dec)
+        return background_counts(observation, *where, sky, energy, exact=self.exact).sum(axis=0)
 
 
 def as_background(given: Any) -> Any:
-    """What a person passes as background: "irf" becomes `IRFBackground()`, "reflected" the off regions' default."""
+    """What a person passes as background: "irf" becomes `IRFBackground()`; None and finders stay as they are.
+
+    >>> as_background("irf")
+    IRFBackground(exact=True)
+    """
     if isinstance(given, str):
         if given != "irf":
             raise ConfigError(f"background is 'irf', None, or an object such as ReflectedRegions(), got {given!r}")

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gammajax._typing import Bool, Edges, Float
+from gammajax._typing import Edges, Float
 from gammajax.data import Observation
+from gammajax.data.phase import in_phase
 from gammajax.errors import ConfigError
 from gammajax.geom.axes import count
 from gammajax.geom.shapes import Region
@@ -20,9 +21,9 @@ class PhaseBackground:
     """On counts from `on_phase`, off counts from `off_phase`, of the same region.
 
     A phase interval is a pair (start, stop), start included and stop excluded, at most one turn wide; one that passes
-    a whole number, such as (0.9, 1.1) or (-0.1, 0.1), goes on at 0. Several intervals are a list of pairs. The
-    acceptances are the widths of the intervals. `phase_column_name` is the column of EVENTS with the phase; only its
-    fraction counts. The exposure stays that of the whole run: the flux is the mean over the whole rotation.
+    a whole number, such as (0.9, 1.1), (-0.1, 0.1) or (0.9, 0.1), goes on at 0. Several intervals are a list of pairs.
+    The acceptances are the widths of the intervals. `phase_column_name` is the column of EVENTS with the phase; only
+    its fraction counts. The exposure stays that of the whole run: the flux is the mean over the whole rotation.
 
     Raises `ConfigError` for what is no interval, and for intervals that overlap. Names as in Gammapy's
     `PhaseBackgroundMaker`.
@@ -62,22 +63,12 @@ class PhaseBackground:
         Raises `ConfigError` if the events have no such column, `EmptyRun` if there are no events.
         """
         hit = inside(observation, (on,), energy)[:, 0]
-        phase = observation.events.column(self.phase_column_name)
+        phase = observation.events[self.phase_column_name]
         energies = observation.events.energy
         on_counts, off_counts = (
             count(energies[hit & in_phase(phase, part)], energy) for part in (self.on_phase, self.off_phase)
         )
         return on_counts, off_counts
-
-
-def in_phase(phase: Float[np.ndarray, "event"], parts: tuple[Interval, ...]) -> Bool[np.ndarray, "event"]:
-    """True for phases whose fraction lies in one of the intervals; False for NaN.
-
-    >>> in_phase(np.array([0.05, 1.95, 0.5, np.nan]), ((0.9, 1.0), (0.0, 0.1)))
-    array([ True,  True, False, False])
-    """
-    fraction = np.asarray(phase) % 1.0
-    return np.any([(fraction >= low) & (fraction < high) for low, high in parts], axis=0)
 
 
 def intervals(given: Any, what: str) -> tuple[Interval, ...]:
@@ -91,6 +82,8 @@ def intervals(given: Any, what: str) -> tuple[Interval, ...]:
         raise ConfigError(f"{what} has no interval")
     found: list[Interval] = []
     for low, high in bounds:
+        if 0 <= high < low <= 1:
+            high += 1
         if not 0 < high - low <= 1:
             raise ConfigError(f"{what}: an interval has 0 < stop - start <= 1, got ({low:g}, {high:g})")
         start = low % 1.0

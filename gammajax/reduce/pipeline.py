@@ -1,6 +1,6 @@
 """Many runs reduced to spectra: one task per run, on any executor, with failures named and set aside."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +24,7 @@ from gammajax.reduce.background import as_background
 from gammajax.reduce.reflected import ReflectedRegions
 from gammajax.reduce.safe_mask import SafeMask
 from gammajax.reduce.spectrum import Background, reduce_observation
-from gammajax.reduce.stack import stack_spectra
+from gammajax.reduce.stack import stack_by, stack_spectra
 from gammajax.units import to_value
 
 
@@ -35,7 +35,7 @@ class Reduction:
     `failures` maps the observation id to a message.
     """
 
-    datasets: list[Spectrum]
+    datasets: list[Any]
     failures: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ def reduce_spectra(
     containment_correction: bool = False,
     safe_mask: SafeMask | Sequence[str] | str = (),
     use_region_center: bool = True,
-    stack: bool = False,
+    stack: bool | Mapping[int, Any] = False,
     name: str = "",
     executor: Executor | None = None,
     progress: bool = True,
@@ -102,7 +102,8 @@ def reduce_spectra(
     use_region_center
         Responses at the centre of the region; False averages the effective area over it.
     stack
-        Add all runs up to one dataset, called `name` (or "stacked").
+        Add all runs up to one dataset, called `name` (or "stacked"); or a label for each observation id: one dataset
+        per label, called `<name>-<label>`.
     name
         Datasets are called `<name>-<obs_id>`, or `<obs_id>` without a name.
     executor
@@ -144,12 +145,24 @@ def reduce_spectra(
         datasets.append(result)
         if each is not None:
             each(result)
-    if stack:
-        if not datasets:
-            reasons = "; ".join(failures.values()) or "there were no runs"
-            raise EmptyRun(f"no run is left to stack: {reasons}")
-        datasets = [stack_spectra(datasets, name or "stacked")]
-    return Reduction(datasets, failures)
+    return Reduction(stacked(datasets, stack, name, failures), failures)
+
+
+def stacked(
+    datasets: list[Any], stack: bool | Mapping[int, Any], name: str = "", failures: Mapping[int, str] | None = None
+) -> list[Any]:
+    """Datasets of runs added up to one, or to one per label; as they are if `stack` is False.
+
+    Raises `EmptyRun`, with what became of the runs, if there is none.
+    """
+    if stack is False:
+        return datasets
+    if not datasets:
+        reasons = "; ".join((failures or {}).values()) or "there were no runs"
+        raise EmptyRun(f"no run is left to stack: {reasons}")
+    if stack is True:
+        return [stack_spectra(datasets, name or "stacked")]
+    return stack_by(datasets, stack, f"{name}-" if name else "")
 
 
 def _reduce_one(

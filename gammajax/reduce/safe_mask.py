@@ -10,30 +10,40 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from gammajax._typing import Bool, Edges, Float
+from gammajax._typing import Bool, Edges
 from gammajax.data import Observation
-from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.datasets.spectrum import Spectrum, SpectrumDataset
 from gammajax.errors import ConfigError, nearest
-from gammajax.geom.axes import centers, inside
-from gammajax.units import to_value
+from gammajax.geom.axes import inside
+from gammajax.geom.regions import circle
+from gammajax.irf import Background2D
+from gammajax.numeric.sphere import separation
+from gammajax.reduce.thresholds import aeff_threshold, bias_threshold, bkg_peak
+from gammajax.units import to_number
 
-S = TypeVar("S", SpectrumDataset, SpectrumDatasetOnOff)
 BinMask = Bool[np.ndarray, "energy"]
+S = TypeVar("S", bound=Spectrum)
+User = Callable[[Spectrum, Observation], BinMask] | BinMask | None
 
 
 @dataclass(frozen=True)
 class SafeMask:
-    """Which bins are safe: those that pass every one of the `methods`.
+    """Which bins are safe: those that pass every one of the `methods`, and what the user says.
 
     - "aeff-default": LO_THRES..HI_THRES of the effective area's header, as far as given
     - "aeff-max": above the energy where the effective area reaches `aeff_percent` of its maximum
     - "edisp-bias": above the energy where the bias of the energy falls to `bias_percent`
-    - "bkg-peak": from the bin with the most expected background, `alpha * counts_off` (Gammapy, without a
-    model, takes
-      the background profiled from on and off counts instead, which follows the source)
+    - "bkg-peak": from the bin with the most expected background: that of the response, or `alpha * counts_off`
+      (Gammapy, without a model, takes the background profiled from on and off counts instead, which follows the source)
     - "offset-max": all bins if the region is nearer to the pointing than `offset_max`, else none
 
-    Thresholds in true energy are applied to reconstructed energy, as Gammapy does.
+    `energy_min`, `energy_max` (quantities, text, numbers in TeV) keep the whole bins between them. `user` is a bool
+    per bin, or a function of (dataset, observation) that returns them. Bins of a spectrum with a known background in
+    which that is zero are never safe: a single count there would make every model impossible.
+
+    The response is that of the dataset, at the region (`irfs="DL4"`), or that of the file (`irfs="DL3"`) on its own
+    axes, at `fixed_offset` from the pointing, or at the offset of `position` (a `SkyCoord`), or on axis. Thresholds in
+    true energy are applied to reconstructed energy, as Gammapy does.
 
     >>> SafeMask("aeff-max", aeff_percent=5).methods
     ('aeff-max',)
@@ -43,6 +53,12 @@ class SafeMask:
     aeff_percent: float
     bias_percent: float
     offset_max: float
+    energy_min: float
+    energy_max: float
+    irfs: str
+    fixed_offset: float | None
+    position: tuple[float, float] | None
+    user: User
 
     def __init__(
         self,
@@ -50,94 +66,125 @@ class SafeMask:
         aeff_percent: float = 10.0,
         bias_percent: float = 10.0,
         offset_max: Any = "3 deg",
+        energy_min: Any = None,
+        energy_max: Any = None,
+        irfs: str = "DL4",
+        fixed_offset: Any = None,
+        position: Any = None,
+        user: User = None,
     ):
         for method in methods:
             if method not in _RULES:
                 raise ConfigError(f"there is no safe mask {method!r}; nearest: {nearest(method, _RULES)}")
-        object.__setattr__(self, "methods", methods)
-        object.__setattr__(self, "aeff_percent", float(aeff_percent))
-        object.__setattr__(self, "bias_percent", float(bias_percent))
-        object.__setattr__(self, "offset_max", float(to_value(offset_max, "deg", "offset_max")))
+        if irfs not in ("DL3", "DL4"):
+            raise ConfigError(f"irfs is 'DL3' (of the file) or 'DL4' (of the dataset), got {irfs!r}")
+        if fixed_offset is not None and position is not None:
+            raise ConfigError("a safe mask takes fixed_offset or position, not both")
+        low = 0.0 if energy_min is None else to_number(energy_min, "TeV", "energy_min")
+        high = np.inf if energy_max is None else to_number(energy_max, "TeV", "energy_max")
+        if not low < high:
+            raise ConfigError(f"energy_min = {low:g} TeV is not below energy_max = {high:g} TeV")
+        for name, value in {
+            "methods": methods,
+            "aeff_percent": to_number(aeff_percent, "", "aeff_percent"),
+            "bias_percent": to_number(bias_percent, "", "bias_percent"),
+            "offset_max": to_number(offset_max, "deg", "offset_max"),
+            "energy_min": low,
+            "energy_max": high,
+            "irfs": irfs,
+            "fixed_offset": None if fixed_offset is None else to_number(fixed_offset, "deg", "fixed_offset"),
+            "position": None if position is None else circle(position).center,
+            "user": user if user is None or callable(user) else np.asarray(user),
+        }.items():
+            object.__setattr__(self, name, value)
 
     def apply(self, dataset: S, observation: Observation, offset: float) -> S:
-        """The dataset with `mask_safe` narrowed; `offset` [deg] is that of the region from the pointing."""
-        mask = np.array(dataset.mask_safe)
+        """The dataset with `mask_safe` narrowed; `offset` [deg] is that of the region from the pointing.
+
+        Raises `ConfigError` if what the user gave is not one bool per bin.
+        """
+        energy = np.asarray(dataset.energy)
+        mask = np.array(dataset.mask_safe) & _between(energy, self.energy_min, self.energy_max)
+        background = np.asarray(dataset.background)
+        if isinstance(dataset, SpectrumDataset) and background.any():
+            mask &= background > 0
         for method in self.methods:
             mask &= _RULES[method](self, dataset, observation, offset)
+        if self.user is not None:
+            mask &= self._of_user(dataset, observation)
         return eqx.tree_at(lambda d: d.mask_safe, dataset, jax.device_put(mask))
 
+    def _of_user(self, dataset: Spectrum, observation: Observation) -> BinMask:
+        given = np.asarray(self.user(dataset, observation) if callable(self.user) else self.user)
+        if given.dtype != bool or given.shape != dataset.counts.shape:
+            raise ConfigError(
+                f"{dataset.name}: the user's safe mask must be {dataset.counts.size} bools, one per energy bin, "
+                f"got {given.dtype} of shape {given.shape}"
+            )
+        return given
 
-def aeff_threshold(exposure: Float[np.ndarray, "energy_true"], energy_true: Edges, percent: float) -> float:
-    """Energy [TeV] from which the exposure exceeds `percent` of its maximum; infinite where it is zero
-    throughout.
-
-    The exposure is interpolated linearly in (ln E, ln exposure) between bin centres; where it starts above
-    the threshold, the first filled centre is returned. `exposure` may have any unit; `energy_true` are edges
-    [TeV].
-
-    >>> round(aeff_threshold(np.array([0.0, 1.0, 100.0]), np.array([1.0, 10.0, 100.0, 1000.0]), 10), 9)
-    100.0
-    """
-    center, filled = centers(energy_true), np.flatnonzero(exposure > 0)
-    if filled.size == 0:
-        return np.inf
-    first = filled[0]
-    level = percent / 100 * np.max(exposure)
-    return _crossing(center[first:], exposure[first:], level, rising=True)
+    def offset_of_file(self, observation: Observation) -> float:
+        """Offset [deg] at which the response of a file is taken (`irfs="DL3"`)."""
+        if self.fixed_offset is not None:
+            return self.fixed_offset
+        return 0.0 if self.position is None else float(separation(*observation.pointing_radec, *self.position))
 
 
-def bias_threshold(
-    edisp: Float[np.ndarray, "energy_true energy"], energy_true: Edges, energy: Edges, percent: float
-) -> float:
-    """Reconstructed energy [TeV] above the peak of the bias where the bias has fallen to `percent`.
-
-    The bias is `<E'> / E - 1` with the mean of E' over the bin centres of the kernel row; -1 for an empty
-    row. Interpolation in (ln E, ln bias). Where the bias never falls through the level, its peak is the
-    threshold.
-    """
-    center, row = centers(energy_true), np.sum(edisp, axis=1)
-    mean = (edisp @ centers(energy)) / np.where(row > 0, row, 1.0)
-    bias = mean / center - 1
-    peak = int(np.argmax(bias))
-    return _crossing(center[peak:], bias[peak:], percent / 100, rising=False) * (1 + percent / 100)
-
-
-def _crossing(x: np.ndarray, y: np.ndarray, level: float, *, rising: bool) -> float:
-    """First x at which y, linear in log-log, passes through the level; x[0] if it never does."""
-    above = y >= level
-    passes = np.flatnonzero(above[1:] > above[:-1] if rising else above[1:] < above[:-1])
-    if passes.size == 0 or (rising and above[0]):
-        return float(x[0])
-    i = passes[0]
-    log_y = np.log(np.maximum(y[i : i + 2], np.finfo(float).tiny))
-    part = (np.log(level) - log_y[0]) / (log_y[1] - log_y[0])
-    return float(x[i] * (x[i + 1] / x[i]) ** part)
+def _between(energy: Edges, low: float, high: float) -> BinMask:
+    """Whole bins in [low, high]; thresholds are often bin edges that went through float32."""
+    return inside(energy, low * (1 - 1e-6), high * (1 + 1e-6))
 
 
 def _aeff_default(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:
     low, high = float(observation.aeff.lo_thres), float(observation.aeff.hi_thres)
-    # Thresholds are often bin edges that went through float32; zero and NaN stand for "not given".
-    return inside(
-        np.asarray(dataset.energy),
-        low * (1 - 1e-6) if low > 0 else -np.inf,
-        high * (1 + 1e-6) if high > 0 else np.inf,
-    )
+    # zero and NaN stand for "not given"
+    return _between(np.asarray(dataset.energy), low if low > 0 else -np.inf, high if high > 0 else np.inf)
 
 
 def _aeff_max(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:
-    low = aeff_threshold(np.asarray(dataset.exposure), np.asarray(dataset.energy_true), rule.aeff_percent)
+    if rule.irfs == "DL4":
+        low = aeff_threshold(np.asarray(dataset.exposure), np.asarray(dataset.energy_true), rule.aeff_percent)
+    else:
+        edges = np.asarray(observation.aeff.energy.edges)
+        area = np.asarray(observation.aeff.evaluate(edges, rule.offset_of_file(observation)))
+        low = float(np.min(edges[area > rule.aeff_percent / 100 * np.max(area)], initial=np.inf))
     return inside(np.asarray(dataset.energy), low, np.inf)
 
 
 def _edisp_bias(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:
     energy = np.asarray(dataset.energy)
-    low = bias_threshold(np.asarray(dataset.edisp), np.asarray(dataset.energy_true), energy, rule.bias_percent)
+    if rule.irfs == "DL4":
+        low = bias_threshold(np.asarray(dataset.edisp), np.asarray(dataset.energy_true), energy, rule.bias_percent)
+    else:
+        edges = np.asarray(observation.edisp.energy.edges)
+        kernel = observation.edisp.kernel(edges, edges, rule.offset_of_file(observation))
+        low = bias_threshold(np.asarray(kernel), edges, edges, rule.bias_percent)
     return inside(energy, low, np.inf)
 
 
 def _bkg_peak(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:
     energy = np.asarray(dataset.energy)
-    return inside(energy, energy[np.argmax(np.asarray(dataset.background))], np.inf)
+    if rule.irfs == "DL4":
+        return inside(energy, bkg_peak(np.asarray(dataset.background), energy), np.inf)
+    bkg = observation.bkg
+    if bkg is None:
+        raise ConfigError("bkg-peak with irfs='DL3' needs a background response (BKG), and the run has none")
+    return inside(energy, bkg_peak(_over_the_field(bkg), np.asarray(bkg.energy.edges)), np.inf)
+
+
+def _over_the_field(bkg: Any) -> np.ndarray:
+    """The rate per energy at the centres of a response's energy bins, integrated over the field of view.
+
+    A response in two dimensions is taken along its positive longitude axis, as Gammapy does.
+    """
+    values = np.asarray(bkg.values)
+    if isinstance(bkg, Background2D):
+        edges = np.asarray(bkg.offset.edges)
+    else:
+        axes = np.asarray(bkg.fov_lon.edges), np.asarray(bkg.fov_lat.edges)
+        lon, lat = (int(np.searchsorted(axis, 0.0, "right")) - 1 for axis in axes)
+        values, edges = values[:, lon:, lat], axes[0][lon:]
+    return values @ (np.pi * np.diff(edges**2))
 
 
 def _offset_max(rule: SafeMask, dataset: Spectrum, observation: Observation, offset: float) -> BinMask:

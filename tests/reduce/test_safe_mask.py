@@ -4,7 +4,8 @@ from made_runs import EDGES, flat_aeff, made_run, sharp_edisp
 
 from gammajax.datasets.spectrum import SpectrumDatasetOnOff
 from gammajax.errors import ConfigError
-from gammajax.reduce.safe_mask import SafeMask, aeff_threshold, bias_threshold
+from gammajax.reduce.safe_mask import SafeMask
+from gammajax.reduce.thresholds import aeff_threshold, bias_threshold
 
 CENTER = np.sqrt(EDGES[1:] * EDGES[:-1])
 
