@@ -31,8 +31,8 @@ def read_dataset(
     """
     if kind is not None and kind not in _KINDS:
         raise DatasetError(
-            f"{path}: {name} is of type {kind!r}, which is no spectrum; types are {', '.join(_KINDS)} (Gammapy makes them "
-            "from maps by to_spectrum_dataset)"
+            f"{path}: {name} is of type {kind!r}, which is no spectrum; types are {', '.join(_KINDS)} "
+            "(Gammapy makes them from maps by to_spectrum_dataset)"
         )
     gadf = is_gadf(path)
     dataset = _from_gadf(read_gadf(path), name) if gadf else _from_ogip(read_ogip(path, grouping=grouping), name)
