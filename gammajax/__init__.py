@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gammajax.geom.axes import energy_edges as energy_edges
     from gammajax.infer.band import flux_band as flux_band
     from gammajax.infer.band import posterior_band as posterior_band
+    from gammajax.infer.derived import energy_flux as energy_flux
+    from gammajax.infer.derived import flux as flux
+    from gammajax.infer.derived import pivot_energy as pivot_energy
     from gammajax.infer.evidence import Evidence as Evidence
     from gammajax.infer.evidence import evidence as evidence
     from gammajax.infer.fit import Fit as Fit
@@ -79,8 +82,8 @@ if TYPE_CHECKING:
     from gammajax.params.field import param as param
     from gammajax.params.field import table as table
     from gammajax.params.field import weights as weights
-    from gammajax.params.priors import GeneralizedGaussian as GeneralizedGaussian
     from gammajax.params.joint import MultiNormal as MultiNormal
+    from gammajax.params.priors import GeneralizedGaussian as GeneralizedGaussian
     from gammajax.params.priors import LogNormal as LogNormal
     from gammajax.params.priors import LogUniform as LogUniform
     from gammajax.params.priors import Normal as Normal
@@ -106,6 +109,9 @@ _HOME = {
     "posterior_band": "infer.band",
     "Evidence": "infer.evidence",
     "evidence": "infer.evidence",
+    "energy_flux": "infer.derived",
+    "flux": "infer.derived",
+    "pivot_energy": "infer.derived",
     "Fit": "infer.fit",
     "fit": "infer.fit",
     "Posterior": "infer.posterior",

@@ -21,6 +21,8 @@ class SkyModel(Model):
     def __init__(self, spectral: SpectralModel, *, datasets_names: Any = None):
         if not isinstance(spectral, SpectralModel):
             raise ModelError(f"SkyModel: spectral must be a spectral model, got {type(spectral).__name__}")
+        if spectral.unit == "":
+            raise ModelError(f"SkyModel: {type(spectral).__name__} has no unit: multiply it with the flux of a source")
         if isinstance(datasets_names, str):
             datasets_names = (datasets_names,)
         self.spectral = spectral
