@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from gammajax import plot as plot
     from gammajax._typing import Scalar as Scalar
     from gammajax.cache import enable_compilation_cache as enable_compilation_cache
+    from gammajax.data.background import background_counts as background_counts
+    from gammajax.data.background import background_in_circle as background_in_circle
+    from gammajax.data.grouping import group_observations as group_observations
+    from gammajax.data.gti import GTI as GTI
+    from gammajax.data.observations import Observations as Observations
+    from gammajax.data.phase import Ephemeris as Ephemeris
+    from gammajax.data.phase import phase_fold as phase_fold
     from gammajax.data.store import DataStore as DataStore
     from gammajax.datasets.collection import Datasets as Datasets
     from gammajax.datasets.spectrum import SpectrumDataset as SpectrumDataset
@@ -99,6 +106,13 @@ if TYPE_CHECKING:
 _HOME = {
     "Scalar": "_typing",
     "enable_compilation_cache": "cache",
+    "background_counts": "data.background",
+    "background_in_circle": "data.background",
+    "group_observations": "data.grouping",
+    "GTI": "data.gti",
+    "Observations": "data.observations",
+    "Ephemeris": "data.phase",
+    "phase_fold": "data.phase",
     "DataStore": "data.store",
     "Datasets": "datasets.collection",
     "SpectrumDataset": "datasets.spectrum",

@@ -1,110 +1,22 @@
 """A folder or a list of DL3 files, and the runs in it."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
-from astropy.coordinates import SkyCoord
-from astropy.table import Column, MaskedColumn, Table
+from astropy.table import Table
 
 from gammajax.data.observation import USED, Observation
-from gammajax.errors import ConfigError, FileFormatError, GammajaxError, MissingFile, NoSuchObservation, nearest
-from gammajax.geom.regions import lonlat
+from gammajax.data.observations import Observations, bare_name, position_lonlat
+from gammajax.errors import ConfigError, GammajaxError, MissingFile, NoSuchObservation, nearest
 from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_responses, scan_run
 from gammajax.numeric.sphere import separation
 from gammajax.units import to_value
 
 log = logging.getLogger(__name__)
-
-
-class Observations(Sequence[Observation]):
-    """Some runs in order, and `failures`: run -> message, for those that were asked for and cannot be had."""
-
-    def __init__(self, observations: Iterable[Observation], failures: dict[int, str] | None = None):
-        self._list = list(observations)
-        self.failures = dict(failures or {})
-
-    @overload
-    def __getitem__(self, index: int) -> Observation: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Observations": ...
-    def __getitem__(self, index: int | slice) -> "Observation | Observations":
-        if isinstance(index, slice):
-            return Observations(self._list[index], self.failures)
-        return self._list[index]
-
-    def __len__(self) -> int:
-        return len(self._list)
-
-    def __iter__(self) -> Iterator[Observation]:
-        return iter(self._list)
-
-    def __repr__(self) -> str:
-        failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Observations({len(self)} runs{failed})"
-
-    @property
-    def ids(self) -> np.ndarray:
-        """The run numbers, int64."""
-        return np.array([run.obs_id for run in self], dtype=np.int64)
-
-    def select_time(self, interval: Any) -> "Observations":
-        """The runs cut to `interval`, a pair of astropy times or text; see `Observation.select_time`.
-
-        Runs without good time in it drop out; those whose times cannot be read are named in `failures`.
-        """
-        kept, failures = [], dict(self.failures)
-        for run in self:
-            cut = run.select_time(interval)
-            try:
-                if len(cut.gti):
-                    kept.append(cut)
-            except (FileFormatError, MissingFile) as error:
-                failures[run.obs_id] = f"run {run.obs_id}: {error}"
-        return Observations(kept, failures)
-
-    def info(self) -> Table:
-        """One row per run: id, telescope, target, pointing [deg], livetime [s], events. Reads the runs.
-
-        What a run cannot tell is masked, and the column `problem` says why ('' for all others).
-        """
-        rows = [_row(run) for run in self]
-        columns = {name: _column([row[name] for row in rows], blank) for name, (blank, *_) in _INFO.items()}
-        columns["problem"] = np.array([row["problem"] for row in rows], dtype=str)
-        return Table(columns, units={name: unit for name, (_, unit, _) in _INFO.items()})
-
-
-_INFO: dict[str, tuple[Any, str | None, Callable[[Observation], Any]]] = {
-    "obs_id": (0, None, lambda run: run.obs_id),
-    "telescope": ("", None, lambda run: run.telescope),
-    "target": ("", None, lambda run: run.target),
-    "ra_pnt": (0.0, "deg", lambda run: run.pointing_radec[0]),
-    "dec_pnt": (0.0, "deg", lambda run: run.pointing_radec[1]),
-    "livetime": (0.0, "s", lambda run: run.livetime),
-    "events": (0, None, lambda run: len(run.events)),
-}
-"""Columns of `Observations.info`: what stands under the mask, unit, where the number comes from."""
-
-
-def _row(run: Observation) -> dict[str, Any]:
-    """What a run tells about itself, None where it cannot; `problem` holds the reasons, each once."""
-    row, problems = {}, []
-    for name, (_, _, get) in _INFO.items():
-        try:
-            row[name] = get(run)
-        except GammajaxError as error:
-            row[name] = None
-            problems.append(str(error))
-    return {**row, "problem": "; ".join(dict.fromkeys(problems))}
-
-
-def _column(values: list[Any], blank: Any) -> Any:
-    absent = [value is None for value in values]
-    filled = np.array([blank if value is None else value for value in values], dtype=None if values else type(blank))
-    return MaskedColumn(filled, mask=absent) if any(absent) else Column(filled)
 
 
 class DataStore:
@@ -244,13 +156,13 @@ class DataStore:
         return self._places[int(obs_id)]
 
     def _in_cone(self, ids: np.ndarray, position: Any, radius: Any) -> np.ndarray:
-        lon, lat = _position(position)
+        lon, lat = position_lonlat(position)
         ra, dec = np.reshape([self._pointing(int(i)) for i in ids], (-1, 2)).T
         return ids[separation(ra, dec, lon, lat) <= to_value(radius, "deg", "radius")]
 
     def _of_target(self, ids: np.ndarray, target: str) -> np.ndarray:
-        wanted = _bare(target)
-        return ids[np.array([wanted in map(_bare, self._targets(int(i))) for i in ids], dtype=bool)]
+        wanted = bare_name(target)
+        return ids[np.array([wanted in map(bare_name, self._targets(int(i))) for i in ids], dtype=bool)]
 
     @cached_property
     def _rows(self) -> dict[int, int]:
@@ -275,20 +187,3 @@ class DataStore:
         except GammajaxError as error:
             log.warning("run %d cannot be selected: %s", obs_id, error)
             return absent
-
-
-def _position(position: Any) -> tuple[float, float]:
-    """(ra, dec) [deg, ICRS] of a `SkyCoord`, text or pair."""
-    try:
-        if isinstance(position, str):
-            position = SkyCoord(position, unit="deg")
-        if isinstance(position, SkyCoord):
-            return lonlat(position)
-        lon, lat = position
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{position!r} is no position such as '83.63 22.01' [deg] or (ra, dec): {error}") from error
-    return float(to_value(lon, "deg", "ra")), float(to_value(lat, "deg", "dec"))
-
-
-def _bare(name: Any) -> str:
-    return "".join(str(name).split()).casefold()
