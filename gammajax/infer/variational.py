@@ -26,7 +26,7 @@ from numpyro.distributions import constraints
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.optim import optax_to_numpyro
 
-from gammajax._typing import Array, Float, Scalar
+from gammajax._typing import Array, Float, Scalar, Vector
 from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError
@@ -157,11 +157,13 @@ def _ascend(target: Target, key: Array, steps: int, draws: int) -> _End:
     begin, last = jax.random.split(key)
     state, losses = jax.lax.scan(lambda s, _: svi.update(s, target), svi.init(begin, target), None, length=steps)
     found = svi.get_params(state)
-    guide = dist.MultivariateNormal(found["loc"], scale_tril=found["factor"])
-    u = guide.sample(last, (draws, _CHAINS))
+    loc, factor = found["loc"], found["factor"]
+    size = loc.shape[0]
+    constant = jnp.sum(jnp.log(jnp.diag(factor))) + 0.5 * size * np.log(2.0 * np.pi)
 
-    def look(u: Array) -> tuple[Array, Scalar]:
-        return natural(target, u), potential(target, u)
+    def look(unit: Vector) -> tuple[Vector, Scalar, Scalar]:
+        u = loc + factor @ unit
+        height = potential(target, u)
+        return natural(target, u), height, constant + 0.5 * unit @ unit - height
 
-    values, height = jax.lax.map(jax.vmap(look), u)
-    return _End(losses, values, height, -height - guide.log_prob(u))
+    return _End(losses, *jax.lax.map(jax.vmap(look), jax.random.normal(last, (draws, _CHAINS, size))))
