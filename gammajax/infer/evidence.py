@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 from rich.progress import Progress, TextColumn
+from scipy.stats import norm
 
 from gammajax._typing import Array, Float, Scalar, Vector
 from gammajax.datasets.collection import as_datasets
@@ -30,7 +31,9 @@ from gammajax.infer.stopwatch import Stopwatch
 from gammajax.likelihood.problem import Problem, as_models, stat
 from gammajax.models.collection import Models
 from gammajax.numeric.keys import as_key
-from gammajax.params.groups import AnyGroup
+from gammajax.params.groups import AnyGroup, joints
+from gammajax.params.joint import Share
+from gammajax.params.table import Parameter
 from gammajax.tables import as_text
 
 _STEPS = 16
@@ -169,9 +172,13 @@ def _cube(problem: Problem, models: Models) -> Cube:
     rows = [models.rows[path] for path in models.free_paths]
     size = len(rows)
     low, high = np.zeros(size), np.ones(size)
+    # Without the priors, the statistic is that of the data alone.
     bare = eqx.tree_at(lambda p: p.priors, problem, ())
     ends = [row.prior.support for row in rows if row.prior is not None]
+    joint = np.array([isinstance(row.prior, Share) for row in rows])
     cut = np.array([[row.lower > a, row.upper < b] for row, (a, b) in zip(rows, ends, strict=True)])
+    _check_joints(rows, models)
+    cut &= ~joint[:, None]
     if cut.any():
         whole = Cube(bare, problem.priors, *jax.device_put((low, high)))
         bounds = np.array([(row.lower, row.upper) for row in rows])
@@ -183,6 +190,28 @@ def _cube(problem: Problem, models: Models) -> Cube:
                     f"{row.upper:g} {row.unit}".rstrip()
                 )
     return Cube(bare, problem.priors, *jax.device_put((low, high)))
+
+
+_NEGLIGIBLE = 1e-6
+"""Probability that bounds may take from a correlated prior without being noticed in ln Z."""
+
+
+def _check_joints(rows: list[Parameter], models: Models) -> None:
+    """Raise `PriorError` for a correlated prior of which a part is frozen or cut off by bounds."""
+    for joint in joints(rows):
+        frozen = [path for path in joint.paths if not models.rows[path].free]
+        if frozen:
+            raise PriorError(
+                f"{', '.join(frozen)} is frozen, but shares a correlated prior with free parameters: free it too, or "
+                "give the others priors of their own"
+            )
+        for path, mu, sigma in zip(joint.paths, joint.mu, joint.sigma, strict=True):
+            row = models.rows[path]
+            if norm.cdf((row.lower - mu) / sigma) + norm.sf((row.upper - mu) / sigma) > _NEGLIGIBLE:
+                raise PriorError(
+                    f"{path}: the bounds {row.lower:g} and {row.upper:g} cut its correlated prior, whose normalisation "
+                    "is then not known: widen or remove them"
+                )
 
 
 @jax.jit

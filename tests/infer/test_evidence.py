@@ -138,6 +138,28 @@ def test_a_prior_on_a_frozen_parameter_does_not_count(faint):
     assert abs(gj.evidence(data, told, key=6, **OPTIONS).log_z - found.log_z) < 5 * found.log_z_error
 
 
+def test_a_correlated_prior(faint):
+    """Two parameters and a correlated prior against a sum over a grid."""
+    data = faint[0]
+    models = gj.Models(s=gj.SkyModel(gj.PowerLaw(index=2.5, amplitude=3e-13)))
+    joint = gj.MultiNormal(mu=[2.5, 3e-13], sigma=[0.4, 1e-13], correlation=[[1.0, -0.8], [-0.8, 1.0]])
+    told = models.prior(["s.spectral.index", "s.spectral.amplitude"], joint)
+    found = gj.evidence(data, told, key=7, **OPTIONS)
+    axes = np.linspace(0.5, 4.5, 161), np.linspace(-2e-13, 8e-13, 161)
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    covariance = np.array([[0.16, -0.8 * 0.4e-13], [-0.8 * 0.4e-13, 1e-26]])
+    r = points - [2.5, 3e-13]
+    log_p = -0.5 * np.einsum("ni,ij,nj->n", r, np.linalg.inv(covariance), r)
+    log_p -= 0.5 * np.linalg.slogdet(2 * np.pi * covariance)[1]
+    log_p += np.asarray(_log_likelihood(gj.Problem(data, models), jnp.asarray(points)))
+    expected = logsumexp(log_p) + sum(np.log(x[1] - x[0]) for x in axes)
+    assert abs(found.log_z - expected) < 4 * found.log_z_error
+    with pytest.raises(PriorError, match="amplitude is frozen, but shares a correlated prior"):
+        gj.evidence(data, told.freeze("*.amplitude"), key=7)
+    with pytest.raises(PriorError, match="bounds 0 and inf cut its correlated prior"):
+        gj.evidence(data, told.bound("*.amplitude", 0.0), key=7)
+
+
 def test_weights_of_a_known_likelihood():
     """Exact nested sampling of L = exp(-X / s) in the prior volume X: Z = s (1 - exp(-1 / s))."""
     rng = np.random.default_rng(1)
