@@ -59,11 +59,12 @@ class Datasets(Sequence[Spectrum]):
         folder = Path(folder)
         if folder.suffix.lower() in SUFFIXES:
             return write_hdf5_datasets(self, folder)
+        ranges = [_fit_range(dataset) for dataset in self]
         folder.mkdir(parents=True, exist_ok=True)
         entries = []
-        for dataset in self:
+        for dataset, limits in zip(self, ranges, strict=True):
             entry = {"name": dataset.name, "type": type(dataset).__name__, "filename": write_dataset(dataset, folder)}
-            entries.append({**entry, **_fit_range(dataset)})
+            entries.append({**entry, **limits})
         return write_yaml({"datasets": entries}, folder / "datasets.yaml")
 
     @property

@@ -1,6 +1,8 @@
 """Datasets in files: one in OGIP spectra or region maps in Gammapy's "gadf" format, many in one HDF5 file."""
 
 import dataclasses
+import re
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -48,11 +50,14 @@ def write_dataset(dataset: Spectrum, folder: Path) -> str:
 
     OGIP files cannot hold a background that was not measured as off counts.
     """
+    # A name may hold any character, a file's name may not; the number keeps apart what would become equal.
+    stem = re.sub(r"[^A-Za-z0-9_.+-]", "_", dataset.name)
+    stem = stem if stem == dataset.name else f"{stem}-{zlib.crc32(dataset.name.encode()):08x}"
     if isinstance(dataset, SpectrumDatasetOnOff):
-        file = f"pha_{dataset.name}.fits"
+        file = f"pha_{stem}.fits"
         write_ogip(_to_ogip(dataset), folder / file)
     else:
-        file = f"{dataset.name}.fits"
+        file = f"{stem}.fits"
         write_gadf(_to_gadf(dataset), folder / file)
     return file
 

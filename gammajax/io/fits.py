@@ -181,3 +181,8 @@ def text(header: fits.Header, key: str, default: str = "") -> str:
     """A header keyword as stripped text, `default` where it is absent or undefined."""
     value: Any = header.get(key)
     return default if value is None or isinstance(value, fits.card.Undefined) else str(value).strip()
+
+
+def ascii_text(x: str) -> str:
+    """A text as FITS headers can hold it; characters beyond ASCII become "?"."""
+    return "".join(c if c.isprintable() else "?" for c in x.encode("ascii", "replace").decode())

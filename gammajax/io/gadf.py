@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 from gammajax.errors import FileFormatError, UnitMismatch
-from gammajax.io.fits import column, column_names, find_hdu, number, open_fits, tables, text
+from gammajax.io.fits import ascii_text, column, column_names, find_hdu, number, open_fits, tables, text
 from gammajax.units import to_number
 
 
@@ -135,11 +135,11 @@ def write_gadf(spectrum: GadfSpectrum, path: str | Path) -> Path:
     """Write a spectrum as Gammapy's dataset file; returns the path."""
     path = Path(path)
     primary = fits.PrimaryHDU()
-    primary.header.update({"NAME": spectrum.name, "CREATOR": "gammajax"})
+    primary.header.update({"NAME": ascii_text(spectrum.name), "CREATOR": "gammajax"})
     reco = [(_RECO, "ENERGY", spectrum.energy)]
     true = [(_TRUE, "ENERGY_TRUE", spectrum.energy_true)]
     if spectrum.telescope:
-        primary.header["TELESCOP"] = spectrum.telescope
+        primary.header["TELESCOP"] = ascii_text(spectrum.telescope)
     if spectrum.obs_ids:
         primary.header["OBS_IDS"] = ",".join(map(str, spectrum.obs_ids))
     hdus = [primary, *_map_hdus("EXPOSURE", spectrum.exposure, true, "cm2 s")]

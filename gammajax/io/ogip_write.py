@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from gammajax.io.fits import ascii_text
 from gammajax.io.ogip import OgipSpectrum
 
 
@@ -72,8 +73,8 @@ def _pha_hdus(
         "CORRFILE": "",
         "CORRSCAL": "",
         "EXPOSURE": spectrum.exposure,
-        "OBS_ID": spectrum.name,
-        "TELESCOP": spectrum.telescope or "unknown",
+        "OBS_ID": ascii_text(spectrum.name),
+        "TELESCOP": ascii_text(spectrum.telescope or "unknown"),
         **{key: path.name for key, path in files.items()},
     }
     return [_table("SPECTRUM", columns, **header), _ebounds_hdu(spectrum)]

@@ -1,0 +1,123 @@
+"""Datasets in one HDF5 file: everything comes back; what is malformed is named."""
+
+import equinox as eqx
+import h5py
+import jax
+import numpy as np
+import pytest
+from made_spectra import counting, on_off
+
+import gammajax as gj
+from gammajax.datasets.spectrum import Provenance
+from gammajax.errors import DatasetError, FileFormatError, GammajaxError, MissingFile
+
+
+def all_kinds():
+    """Both kinds, names of any text, fit ranges with gaps, expected counts that are not whole."""
+    one, two, three = on_off()
+    gaps = np.array([True, False, True, True, False, True, True, True, False, True, True, True])
+    one = eqx.tree_at(lambda d: d.mask_fit, one, gaps)
+    one = gj.SpectrumDatasetOnOff(
+        name="hess/23523 ä", provenance=Provenance("H.E.S.S.", (23523, 20131103103)),
+        **{k: getattr(one, k) for k in vars(one) if k not in ("name", "provenance")},
+    )  # fmt: skip
+    two = eqx.tree_at(lambda d: (d.counts, d.livetime), two, (two.counts + 0.25, np.float64(np.nan)))
+    return gj.Datasets([one, two, three]) + counting(n=1, background=3.0)
+
+
+def test_everything_comes_back(tmp_path):
+    made = all_kinds()
+    back = gj.Datasets.read(made.write(tmp_path / "d.h5"))
+    assert back.names == made.names
+    for one, two in zip(made, back, strict=True):
+        assert type(one) is type(two)
+        assert one.provenance == two.provenance
+        jax.tree.map(np.testing.assert_array_equal, one, two)
+    assert jax.tree.structure(list(made)) == jax.tree.structure(list(back))
+
+
+def test_many_datasets_keep_their_order(tmp_path):
+    made = on_off(n=12)
+    assert gj.Datasets.read(made.write(tmp_path / "d.hdf5")).names == made.names
+
+
+def test_yaml_refuses_a_range_with_gaps(tmp_path):
+    with pytest.raises(DatasetError, match=r"hess/23523 ä: only a contiguous fit range.*a name that ends in \.h5"):
+        gj.Datasets(all_kinds()[:1]).write(tmp_path / "folder")
+
+
+def test_names_of_any_characters(tmp_path):
+    names = ["hess/1 ä", "hess_1__", "../up", "c$HOME"]
+    made = [gj.SpectrumDatasetOnOff(**(vars(d) | {"name": n})) for d, n in zip(on_off(n=3), names, strict=False)]
+    other = vars(counting(n=1)[0]) | {"name": names[3]}
+    made = gj.Datasets([*made, gj.SpectrumDataset(**other)])
+    back = gj.Datasets.read(made.write(tmp_path / "folder"))
+    assert back.names == names
+    for one, two in zip(made, back, strict=True):
+        np.testing.assert_array_equal(one.counts, two.counts)
+    assert not list(tmp_path.glob("*.fits"))
+
+
+def put(name, value):
+    def change(file):
+        del file[name]
+        file[name] = value
+
+    return change
+
+
+DAMAGES = [
+    (lambda f: f["00001"].attrs.__delitem__("type"), FileFormatError, r"\[/00001\] has no 'type'"),
+    (lambda f: f["00001"].attrs.__setitem__("type", "MapDataset"), FileFormatError, "datasets of type 'Map"),
+    (lambda f: f["00001"].__delitem__("edisp"), FileFormatError, r"\[/00001\] has no 'edisp'"),
+    (put("00001/counts", np.ones(3)), DatasetError, r"\[/00001\]: d1: counts has shape \(3,\)"),
+    (put("00001/counts", np.full(12, -1.0)), DatasetError, "d1: counts holds 12 negative values"),
+    (put("00001/exposure", np.full(20, np.nan)), DatasetError, "d1: exposure holds 20 values that are not finite"),
+    (put("00001/energy", np.ones(13)), DatasetError, "d1: energy needs at least two increasing"),
+    (put("00001/mask_fit", np.ones(12)), FileFormatError, "'mask_fit' must be an array of flags"),
+    (put("00001/counts", "many"), FileFormatError, "'counts' must be an array of numbers"),
+    (lambda f: f["00001"].attrs.__setitem__("name", "d2"), DatasetError, "given more than once: d2"),
+    (lambda f: f["00001/provenance"].__delitem__("obs_ids"), FileFormatError, "has no 'obs_ids'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "error", "message"), DAMAGES)
+def test_damages_are_named(tmp_path, damage, error, message):
+    path = on_off().write(tmp_path / "d.h5")
+    with h5py.File(path, "a") as file:
+        damage(file)
+    with pytest.raises(error, match=message):
+        gj.Datasets.read(path)
+
+
+LISTS = [
+    ("datasets: []", "has no list 'datasets' with at least one entry"),
+    ("components: []", "it holds models, which Models.read reads"),
+    ("datasets: [5]", "datasets entry 0 lacks name, type, filename"),
+    ("datasets: [{name: a, type: SpectrumDataset}]", "datasets entry 0 lacks filename"),
+    ("datasets: [{name: a, type: MapDataset, filename: a.fits}]", "a is of type 'MapDataset', which is no spectrum"),
+    ("datasets: [{name: a, type: SpectrumDataset, filename: 5}]", "filename of a must be a text, got 5"),
+    ("datasets: [{name: a, type: SpectrumDataset, filename: $NO_SUCH_FOLDER/a.fits}]", "variable NO_SUCH_FOLDER"),
+    ("datasets: [{name: a, type: SpectrumDataset, filename: a.fits}]", r"a\.fits does not exist"),
+    ("datasets: [{name: a, type: SpectrumDataset, filename: a.fits, fit_range: {min: 1}}]", "keys min and max"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "message"), LISTS)
+def test_lists_of_datasets(tmp_path, content, message):
+    path = tmp_path / "datasets.yaml"
+    path.write_text(content)
+    with pytest.raises(GammajaxError, match=message) as caught:
+        gj.Datasets.read(path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_variables_in_names_of_files(tmp_path, monkeypatch):
+    on_off(n=1).write(tmp_path / "data")
+    listed = (tmp_path / "data" / "datasets.yaml").read_text().replace("pha_d0.fits", "$MY_DATA/data/pha_d0.fits")
+    (tmp_path / "datasets.yaml").write_text(listed)
+    monkeypatch.setenv("MY_DATA", str(tmp_path))
+    assert gj.Datasets.read(tmp_path / "datasets.yaml").names == ["d0"]
+    monkeypatch.delenv("MY_DATA")
+    with pytest.raises(MissingFile, match="MY_DATA"):
+        gj.Datasets.read(tmp_path / "datasets.yaml")
