@@ -1,11 +1,16 @@
 """NUTS: near-Gaussian, cut off by a bound, prior alone, diagnostics, files."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from made_spectra import log_parabola
+from made_spectra import counting, log_parabola
 from scipy import stats
 
 import gammajax as gj
@@ -156,3 +161,101 @@ def test_the_summary_is_json(posterior, tmp_path):
 
     content = json.loads(posterior.write(tmp_path / "posterior.json").read_text())
     assert [p["path"] for p in content["parameters"]] == list(posterior.paths)
+
+
+def test_a_start_from_an_earlier_posterior(posterior, asimov_spectra, truth_fit):
+    """Its covariance preconditions, its last positions are the starts: a short warm-up is enough."""
+    again = gj.sample(asimov_spectra, posterior, key=5, draws=400, chains=6)
+    assert again.samples.shape == (6, 400, 3)
+    assert again.trusted
+    error = truth_fit.covariance.errors
+    assert np.all(np.abs(again.mean - posterior.mean) / error < 4 / np.sqrt(400))
+    np.testing.assert_allclose(again.std, error, rtol=0.15)
+    with pytest.raises(ConfigError, match="16 draws of 3 parameters: too few to start from"):
+        gj.sample(asimov_spectra, posterior.thin(200), key=5)
+
+
+def test_a_start_from_a_posterior_next_to_a_bound(asimov_spectra):
+    fit = gj.fit(asimov_spectra, log_parabola().bound("*.beta", 0.1, 1.0).set("*.beta", 0.101))
+    first = gj.sample(asimov_spectra, fit, key=3, **OPTIONS)
+    again = gj.sample(asimov_spectra, first, key=4, draws=400, target_accept=0.9)
+    assert again["*.beta"].min() >= 0.1
+    index = again.paths.index("crab.spectral.beta")
+    error = 5 * first.std[index] / np.sqrt(min(again.ess[index], first.ess[index]))
+    assert abs(again.mean[index] - first.mean[index]) < error
+
+
+def test_a_flux_at_its_bound_equals_a_sum_over_a_grid():
+    """A source that is not there: the density of its flux falls from the bound at zero."""
+    models = gj.Models(s=gj.SkyModel(gj.PowerLaw(index=2.5, amplitude=1e-13))).freeze("*.index")
+    models = models.bound("*.amplitude", 0.0)
+    data = gj.fake(counting(seed=2, n=2, background=10.0), models.set("*.amplitude", 0.0), key=3)[0]
+    draws = gj.sample(data, models, key=5, draws=2000, chains=4)
+    problem = gj.Problem(data, models)
+    grid = np.linspace(0.0, 6e-13, 4001)[1:] - 0.75e-16
+    height = jax.jit(lambda p, x: jax.lax.map(lambda a: -0.5 * gj.stat(p, p.layout.to_z(a)), x))
+    density = np.exp(np.asarray(height(problem, jnp.asarray(grid[:, None]))))
+    density /= density.sum()
+    # Most likely at or near the bound, and gone well before the end of the grid.
+    assert density[0] > 0.3 * density.max()
+    assert density[-1] < 1e-6 * density.max()
+    cdf = np.cumsum(density)
+    x, n = draws.flat[:, 0], draws.ess[0]
+    mean = grid @ density
+    assert abs(x.mean() - mean) < 4 * x.std() / np.sqrt(n)
+    for q in (0.5, 0.9, 0.95):
+        expected = np.interp(q, cdf, grid)
+        assert abs(np.mean(x < expected) - q) < 4 * np.sqrt(q * (1 - q) / n)
+    thinned = x[:: int(np.ceil(x.size / n))]
+    assert stats.kstest(thinned, lambda a: np.interp(a, grid, cdf)).pvalue > 1e-3
+
+
+def test_a_correlated_prior_without_data_is_met(asimov_spectra, source):
+    """Two parameters that no bin sees follow their correlated prior."""
+    idle = source.add(far=gj.SkyModel(gj.LogParabola(amplitude=1e-40, reference=1.0, alpha=2.5, beta=0.0)))
+    idle = idle.freeze("far.*", "crab.*.beta", "crab.*.alpha").free("far.*.alpha", "far.*.beta")
+    prior = gj.MultiNormal(mu=[2.0, 0.1], sigma=[0.5, 0.2], correlation=[[1.0, 0.9], [0.9, 1.0]])
+    draws = gj.sample(asimov_spectra, idle.prior(["far.spectral.alpha", "far.spectral.beta"], prior), key=4, **OPTIONS)
+    two = np.stack([draws["far.*.alpha"].ravel(), draws["far.*.beta"].ravel()])
+    np.testing.assert_allclose(two.mean(axis=1), [2.0, 0.1], atol=0.06)
+    np.testing.assert_allclose(two.std(axis=1), [0.5, 0.2], rtol=0.1)
+    assert np.corrcoef(two)[0, 1] == pytest.approx(0.9, abs=0.02)
+    assert draws.divergences == 0
+
+
+DEVICES = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import jax, numpy as np
+import gammajax as gj
+from gammajax.infer.sample import _mesh
+from made_spectra import log_parabola, on_off
+
+assert jax.local_device_count() == 8
+assert _mesh(8).size == 8 and _mesh(6).size == 6 and _mesh(20).size == 5 and _mesh(1) is None
+data = gj.asimov(on_off(), log_parabola())
+fit = gj.fit(data, log_parabola())
+options = {"key": 1, "chains": 8, "warmup": 200}
+whole = gj.sample(data, fit, draws=600, **options)
+gj.sample(data, fit, draws=100, checkpoint=sys.argv[2] + "/run.h5", **options)
+resumed = gj.sample(data, fit, draws=600, checkpoint=sys.argv[2] + "/run.h5", **options)
+np.testing.assert_array_equal(resumed.samples, whole.samples)
+whole.write(sys.argv[2] + "/posterior.h5")
+"""
+
+
+def test_chains_are_spread_over_devices(asimov_spectra, truth_fit, tmp_path):
+    """Eight devices, eight chains: the same run to rounding, and resumed to the bit."""
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join(p for p in sys.path if p)
+    environment = {**os.environ, "PYTHONPATH": path, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    command = [sys.executable, "-c", DEVICES, str(tests), str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    spread = Posterior.read(tmp_path / "posterior.h5")
+    assert spread.samples.shape == (8, 600, 3)
+    assert spread.trusted
+    one = gj.sample(asimov_spectra, truth_fit, key=1, chains=8, warmup=200, draws=600)
+    error = truth_fit.covariance.errors
+    assert np.all(np.abs(spread.mean - one.mean) / error < 5 / np.sqrt(one.ess.min()))
+    np.testing.assert_allclose(spread.std, one.std, rtol=0.1)
