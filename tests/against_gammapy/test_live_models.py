@@ -98,11 +98,15 @@ def test_models_that_gammapy_never_fitted(tmp_path):
     assert back.free_paths == ["a.spectral.index", "a.spectral.amplitude"]
 
 
-def test_products_become_tables(tmp_path):
-    """Gammapy refuses the product of two models with the unit of a flux."""
-    models = gj.Models(a=gj.SkyModel(gj.PowerLaw() * gj.PowerLaw(index=-1, amplitude=3)))
+def test_unknown_parts_of_products_become_tables(tmp_path):
+    """A product of known models stays a product; with a model of one's own it is tabulated."""
+    models = gj.Models(a=gj.SkyModel(gj.PowerLaw() * gj.PowerLawNorm(tilt=1)), b=gj.SkyModel(Own() * gj.PowerLawNorm()))
     theirs = peer.Models.read(models.write(tmp_path / "m.yaml", gammapy=True))
-    assert theirs["a"].spectral_model(2 * u.TeV).to_value("cm-2 s-1 TeV-1") == pytest.approx(3e-12 / 2, rel=1e-6)
+    assert isinstance(theirs["a"].spectral_model, peer.CompoundSpectralModel)
+    assert isinstance(theirs["b"].spectral_model, peer.TemplateSpectralModel)
+    for name in models:
+        expected = models[name].spectral("2 TeV").value
+        assert theirs[name].spectral_model(2 * u.TeV).to_value("cm-2 s-1 TeV-1") == pytest.approx(expected, rel=1e-3)
 
 
 def test_frozen_links(tmp_path):
