@@ -217,7 +217,7 @@ GOOD = {
             "datasets_names": ["d"],
             "spectral": {
                 "type": "CompoundSpectralModel",
-                "operator": "add",
+                "operator": "mul",
                 "model1": {
                     "type": "PowerLawSpectralModel",
                     "parameters": [
@@ -319,7 +319,6 @@ MESSAGES = [
     ((*INDEX, "prior"), "x", "prior of src.spectral.model1.index must be keys and values, got 'x'"),
     ((*INDEX, "prior", "weight"), "x", "weight of the prior of src.spectral.model1.index must be a number"),
     ((*INDEX, "prior", "parameters", 0, "value"), "x", "mu of the prior of src.spectral.model1.index must be a number"),
-    ((*INDEX, "prior", "parameters", 0), {"name": "mu"}, "mu of the prior of src.*index must be a number, got None"),
     ((*INDEX, "value"), 9.0, r"src.spectral.model1.index starts at 9, outside \[0, 5\]"),
     (ENERGY, 5, "src.spectral.model2.energy must be keys and values, got 5"),
     (ENERGY, None, "src.spectral.model2.energy must be keys and values, got None"),
