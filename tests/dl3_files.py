@@ -87,6 +87,60 @@ def psf_gauss_hdu(**tables: np.ndarray):
     return table("POINT SPREAD FUNCTION", columns, ("RESPONSE", "RPSF", "FULL-ENCLOSURE", "3GAUSS"))
 
 
+def psf_king_hdu(gamma: np.ndarray | float = 2.5, sigma: np.ndarray | float = 0.08):
+    """PSF_KING as old files have it, without HDUCLAS4; tables have the shape (offset, energy)."""
+    shape = (OFFSET.size - 1, ENERGY.size - 1)
+    columns = [
+        *axis("ENERG", ENERGY, "TeV"),
+        *axis("THETA", OFFSET, "deg"),
+        value("GAMMA", np.broadcast_to(gamma, shape), None),
+        value("SIGMA", np.broadcast_to(sigma, shape), "deg"),
+    ]
+    return table("PSF_2D_KING", columns, ("RESPONSE", "PSF_2D_KING"))
+
+
+FOV = np.linspace(-3.5, 3.5, 8)
+
+
+def bkg_2d_hdu(data: np.ndarray | None = None, unit: str | None = "s-1 MeV-1 sr-1"):
+    """BKG [s-1 MeV-1 sr-1] = 1e-6 / E^2.7, with the shape (offset, energy)."""
+    data = np.broadcast_to(1e-6 * centre(ENERGY) ** -2.7, (3, 6)) if data is None else data
+    columns = [*axis("ENERG", ENERGY, "TeV"), *axis("THETA", OFFSET, None), value("BKG", data, unit)]
+    return table("BKG", columns, ("RESPONSE", "BKG", "FULL-ENCLOSURE", "BKG_2D"))
+
+
+def bkg_3d_hdu(
+    data: np.ndarray | None = None, unit: str | None = "s^-1 MeV^-1 sr^-1", name: str = "BKG", **header: object
+):
+    """BKG [s-1 MeV-1 sr-1], by default a power law that grows e-fold per deg of DETX and halves per deg of DETY;
+    shape (energy, DETX, DETY), as in H.E.S.S. files.
+    """
+    if data is None:
+        x = centre_of(FOV)
+        data = 1e-6 * centre(ENERGY)[:, None, None] ** -2.7 * np.exp(x)[:, None] * 0.5**x
+    columns = [*axis("DETX", FOV, "deg"), *axis("DETY", FOV, "deg"), *axis("ENERG", ENERGY, "TeV")]
+    keys = {"FOVALIGN": "RADEC"} | header
+    return table("BKG", [*columns, value(name, data, unit)], ("RESPONSE", "BKG", "FULL-ENCLOSURE", "BKG_3D"), **keys)
+
+
+def centre(edges: np.ndarray) -> np.ndarray:
+    """Geometric bin centres."""
+    return np.sqrt(edges[1:] * edges[:-1])
+
+
+def centre_of(edges: np.ndarray) -> np.ndarray:
+    """Bin centres."""
+    return 0.5 * (edges[1:] + edges[:-1])
+
+
+def pointing_hdu(time: np.ndarray, ra: np.ndarray, dec: np.ndarray, **columns: np.ndarray):
+    """POINTING; further columns ALT_PNT, AZ_PNT [deg]."""
+    angles = {"RA_PNT": ra, "DEC_PNT": dec} | columns
+    found = [fits.Column("TIME", "D", "s", array=time)]
+    found += [fits.Column(name, "D", "deg", array=np.asarray(x, float)) for name, x in angles.items()]
+    return table("POINTING", found, ("POINTING",), **TIME)
+
+
 def rad_max_hdu():
     """RAD_MAX_2D with one offset bin, stored as scalars."""
     columns = [

@@ -125,11 +125,18 @@ def _log_grid(axes: tuple[Axis, ...], values: Array, energy: Array, *place: Arra
         ok = ok & inside(edge, x)
     kept = [jnp.where(ok, x, axis[0]) for axis, x in zip(points, coords, strict=True)]
     between = [jnp.clip(x, axis[0], axis[-1]) for axis, x in zip(points, kept, strict=True)]
-    full = multilinear(points, (values > FLOOR).astype(values.dtype), between) > 1.0 - 1e-9
-    # extrapolating from a bin next to an empty one would shoot up by dozens of orders of magnitude
+    # extrapolating from a bin next to an empty one would shoot up by dozens of orders of magnitude; the outer cells
+    # are asked in their middle, where all their corners count
+    probe = [jnp.clip(x, *(_middles(axis))) for axis, x in zip(points, kept, strict=True)]
+    full = multilinear(points, (values > FLOOR).astype(values.dtype), probe) > 1.0 - 1e-9
     at = [jnp.where(full, x, y) for x, y in zip(kept, between, strict=True)]
     found = jnp.exp(multilinear(points, jnp.log(jnp.maximum(values, FLOOR)), at))
     return jnp.where(ok & (found > 2.0 * FLOOR), found, 0.0)
+
+
+def _middles(points: Array) -> tuple[Array, Array]:
+    """The middle of the first and of the last cell."""
+    return 0.5 * (points[0] + points[1 % points.size]), 0.5 * (points[-2 % points.size] + points[-1])
 
 
 def _offset(fov_lon: Array, fov_lat: Array) -> Array:
