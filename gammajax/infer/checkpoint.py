@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array
@@ -30,9 +31,9 @@ _PARTS = ("data", "models", "priors", "options")
 class Saved(NamedTuple):
     """What a checkpoint holds, as host arrays by name."""
 
-    state: dict[str, np.ndarray]
-    draws: dict[str, np.ndarray]
-    target: dict[str, np.ndarray]
+    state: dict[str, Any]
+    draws: dict[str, Any]
+    target: dict[str, Any]
 
 
 def fingerprints(problem: Problem, paths: Iterable[str], options: Mapping[str, Any]) -> dict[str, str]:
@@ -142,7 +143,7 @@ def from_arrays(like: Any, arrays: Mapping[str, np.ndarray], key: Array, path: P
 
 
 def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -13,27 +13,23 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 from rich.progress import Progress, TextColumn
-from scipy.stats import norm
 
-from gammajax._typing import Array, Float, Scalar, Vector
+from gammajax._typing import Array, Float
 from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, NothingToFit, PriorError
+from gammajax.infer.cube import Cube, log_likelihood, log_prior, make_cube, to_natural
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.posterior import Posterior
 from gammajax.infer.stopwatch import Stopwatch
-from gammajax.likelihood.problem import Problem, as_models, stat
+from gammajax.likelihood.problem import as_models
 from gammajax.models.collection import Models
 from gammajax.numeric.keys import as_key
-from gammajax.params.groups import AnyGroup, joints
-from gammajax.params.joint import Share
-from gammajax.params.table import Parameter
 from gammajax.tables import as_text
 
 _STEPS = 16
@@ -110,7 +106,7 @@ def evidence(
     key = as_key(key)
     with Stopwatch() as watch:
         problem = make_problem(datasets, models, nodes=nodes)
-        cube = _cube(problem, models)
+        cube = make_cube(problem, models)
         dead, share = _run(cube, key, live, steps or max(6, 2 * len(models.free_paths)), remainder, progress)
     seed = np.asarray(jax.random.key_data(key)).ravel()
     return _result(models, dead, share, remainder, watch, np.random.default_rng(seed.tolist()))
@@ -134,102 +130,6 @@ def _check(models: Models, live: int, steps: int | None, remainder: float) -> No
         )
 
 
-# -- unit cube -------------------------------------------------------------------------------------------------------
-
-
-class Cube(NamedTuple):
-    """The problem as a likelihood (without priors), the priors, and the quantiles that bounds cut them to."""
-
-    problem: Problem
-    priors: tuple[AnyGroup, ...]
-    low: Vector
-    high: Vector
-
-
-def to_natural(cube: Cube, v: Vector) -> Vector:
-    """Values of the free parameters, in their units, at a point of the unit cube."""
-    layout = cube.problem.layout
-    share = cube.low + jnp.clip(v, 0.0, 1.0) * (cube.high - cube.low)
-    q = jnp.full(layout.start.shape, 0.5).at[layout.free].set(share)
-    x = layout.start
-    for group in cube.priors:
-        x = x.at[group.slots].set(group.ppf(q[group.slots]))
-    return x[layout.free]
-
-
-def log_likelihood(cube: Cube, v: Vector) -> Scalar:
-    """ln L at a point of the unit cube; minus infinity where it is not a number."""
-    value = -0.5 * stat(cube.problem, cube.problem.layout.to_z(to_natural(cube, v)))
-    return jnp.where(jnp.isnan(value), -jnp.inf, value)
-
-
-def _log_prior(v: Vector) -> Scalar:
-    return jnp.where(jnp.all((v >= 0.0) & (v <= 1.0)), 0.0, -jnp.inf)
-
-
-def _cube(problem: Problem, models: Models) -> Cube:
-    """The cube; raises `PriorError` if bounds leave a prior no probability."""
-    rows = [models.rows[path] for path in models.free_paths]
-    size = len(rows)
-    low, high = np.zeros(size), np.ones(size)
-    # Without the priors, the statistic is that of the data alone.
-    bare = eqx.tree_at(lambda p: p.priors, problem, ())
-    ends = [row.prior.support for row in rows if row.prior is not None]
-    joint = np.array([isinstance(row.prior, Share) for row in rows])
-    cut = np.array([[row.lower > a, row.upper < b] for row, (a, b) in zip(rows, ends, strict=True)])
-    _check_joints(rows, models)
-    cut &= ~joint[:, None]
-    if cut.any():
-        whole = Cube(bare, problem.priors, *jax.device_put((low, high)))
-        bounds = np.array([(row.lower, row.upper) for row in rows])
-        low, high = np.where(cut, np.asarray(_quantiles(whole, bounds.T)).T, [0.0, 1.0]).T
-        for row, a, b in zip(rows, low, high, strict=True):
-            if not b - a > 1e-12:
-                raise PriorError(
-                    f"{row.path}: its prior {row.prior} has no probability between its bounds {row.lower:g} and "
-                    f"{row.upper:g} {row.unit}".rstrip()
-                )
-    return Cube(bare, problem.priors, *jax.device_put((low, high)))
-
-
-_NEGLIGIBLE = 1e-6
-"""Probability that bounds may take from a correlated prior without being noticed in ln Z."""
-
-
-def _check_joints(rows: list[Parameter], models: Models) -> None:
-    """Raise `PriorError` for a correlated prior of which a part is frozen or cut off by bounds."""
-    for joint in joints(rows):
-        frozen = [path for path in joint.paths if not models.rows[path].free]
-        if frozen:
-            raise PriorError(
-                f"{', '.join(frozen)} is frozen, but shares a correlated prior with free parameters: free it too, or "
-                "give the others priors of their own"
-            )
-        for path, mu, sigma in zip(joint.paths, joint.mu, joint.sigma, strict=True):
-            row = models.rows[path]
-            if norm.cdf((row.lower - mu) / sigma) + norm.sf((row.upper - mu) / sigma) > _NEGLIGIBLE:
-                raise PriorError(
-                    f"{path}: the bounds {row.lower:g} and {row.upper:g} cut its correlated prior, whose normalisation "
-                    "is then not known: widen or remove them"
-                )
-
-
-@jax.jit
-def _quantiles(cube: Cube, values: Float[Array, "side free"]) -> Float[Array, "side free"]:
-    """Prior probability below values of the free parameters, by bisection."""
-
-    def one(value: Vector) -> Vector:
-        def halve(_: Any, ends: tuple[Vector, Vector]) -> tuple[Vector, Vector]:
-            middle = 0.5 * (ends[0] + ends[1])
-            below = to_natural(cube, middle) < value
-            return jnp.where(below, middle, ends[0]), jnp.where(below, ends[1], middle)
-
-        low, high = jax.lax.fori_loop(0, 60, halve, (jnp.zeros_like(value), jnp.ones_like(value)))
-        return 0.5 * (low + high)
-
-    return jax.vmap(one)(values)
-
-
 # -- run -------------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +148,7 @@ def _algorithm(cube: Cube, steps: int, delete: int) -> Any:
         from blackjax.ns import nss
     except ImportError as error:
         raise ConfigError("evidence needs BlackJAX 1.7: install it with the extra gammajax[evidence]") from error
-    return nss.as_top_level_api(_log_prior, partial(log_likelihood, cube), num_inner_steps=steps, num_delete=delete)
+    return nss.as_top_level_api(log_prior, partial(log_likelihood, cube), num_inner_steps=steps, num_delete=delete)
 
 
 @partial(jax.jit, static_argnames=("live", "steps", "delete"))
@@ -279,11 +179,11 @@ def _dead(cube: Cube, points: Any, used: Any) -> Dead:
 _rest = jax.jit(_dead)
 
 
-def _run(cube: Cube, key: Array, live: int, steps: int, remainder: float, progress: bool) -> tuple[Dead, float]:
+def _run(cube: Cube, key: Array, live: int, steps: int, remainder: float, progress: bool) -> tuple[Any, float]:
     """All points given up, those alive at the end last, and the share of Z that these held."""
     delete = max(1, live // 10)
     key, first = jax.random.split(key)
-    pieces: list[Dead] = []
+    pieces: list[Any] = []
     share = 1.0
     with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}"), disable=not progress) as bar:
         task = bar.add_task("nested sampling", total=None, note="compiling")
@@ -299,10 +199,18 @@ def _run(cube: Cube, key: Array, live: int, steps: int, remainder: float, progre
             if share < remainder:
                 break
     last = jax.tree.map(np.asarray, _rest(cube, state.particles, np.float64(live)))
+    return _joined(pieces, last), share
+
+
+def _joined(pieces: list[Any], last: Any) -> Any:
+    """All points in one line: those of each step, then the last ones in order of their likelihood."""
     order = np.argsort(last.log_likelihood, kind="stable")
-    flat = [Dead(*(x.reshape(-1, *x.shape[2:]) for x in p[:3]), p.evaluations) for p in pieces]
-    flat.append(Dead(*(x[order] for x in last[:3]), last.evaluations[None]))
-    return Dead(*(np.concatenate(x) for x in zip(*flat, strict=True))), share
+    columns: list[Any] = []
+    for name in ("values", "log_likelihood", "birth"):
+        steps = [getattr(piece, name) for piece in pieces]
+        columns.append(np.concatenate([*(x.reshape(-1, *x.shape[2:]) for x in steps), getattr(last, name)[order]]))
+    used: Any = np.append([piece.evaluations.sum() for piece in pieces], last.evaluations)
+    return Dead(columns[0], columns[1], columns[2], used)
 
 
 _MOST_NATS = 300.0
@@ -343,7 +251,7 @@ def _result(
     models: Models, dead: Dead, share: float, remainder: float, watch: Stopwatch, rng: np.random.Generator
 ) -> Evidence:
     order = np.argsort(dead.log_likelihood, kind="stable")
-    values, log_l, birth = (x[order] for x in dead[:3])
+    values, log_l, birth = (np.asarray(x)[order] for x in dead[:3])
     weights, log_z, error = log_weights(log_l, birth, rng)
     share_of = np.exp(weights)
     ess = float(1.0 / np.sum(share_of**2))

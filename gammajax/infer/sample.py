@@ -214,7 +214,7 @@ def _run(
     progress: bool,
     saved: tuple[HMCState, Draws] | None = None,
     save: Callable[[HMCState, list[Draws], bool], None] | None = None,
-) -> Draws:
+) -> Any:
     """Draws after warm-up, in pieces of one length; `saved` is where a run was left, `save` is told of each piece."""
     key, begin = jax.random.split(key)
     warmup, mesh = options.warmup, _mesh(options.chains)
@@ -252,7 +252,7 @@ def _resumed(
     draws: int,
     checkpoint: str | Path,
     progress: bool,
-) -> Draws:
+) -> Any:
     """The same with a file: taken up where it was left, and saved as it goes."""
     models, seed = begun.models, np.asarray(jax.random.key_data(key))
     told = {**options._asdict(), "key": f"{jax.random.key_impl(key)} {seed.tolist()}"}

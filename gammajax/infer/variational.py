@@ -138,7 +138,7 @@ class _End(NamedTuple):
 
 def _model(target: Target) -> None:
     flat = dist.ImproperUniform(constraints.real_vector, (), target.centre.shape)
-    u = numpyro.sample("u", flat)
+    u: Any = numpyro.sample("u", flat)
     numpyro.factor("density", -potential(target, u))
 
 
