@@ -1,5 +1,6 @@
 """The door for regions: what a person has at hand becomes a `Circle`, a `Shape` or a `Compound`."""
 
+import reprlib
 import warnings
 from typing import Any
 
@@ -109,9 +110,9 @@ def _parsed(text: str) -> Regions:
         try:
             found = Regions.parse(text, format="ds9")
         except Exception as error:  # whatever the parser trips over
-            raise ConfigError(f"{text!r} cannot be read as DS9 regions: {error}") from error
+            raise ConfigError(f"{reprlib.repr(text)} cannot be read as DS9 regions: {error}") from error
     if not len(found):
-        raise ConfigError(f"{text!r} holds no region: write for example 'icrs;circle(83.63, 22.01, 0.11)'")
+        raise ConfigError(f"{reprlib.repr(text)} holds no region: write for example 'icrs;circle(83.63, 22.01, 0.11)'")
     return found
 
 

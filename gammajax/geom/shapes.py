@@ -32,6 +32,10 @@ _FINEST = 3200
 """Pixels along a side of the finest grid that is laid over a region."""
 
 
+_TILT = 27.3
+"""Position angle [deg] of the grid over a compound: sides that run along the rows would make its area uncertain."""
+
+
 class Region(Protocol):
     """A part of the sky: a `Circle`, a `Shape` or a `Compound`."""
 
@@ -174,7 +178,7 @@ class Compound:
     @cached_property
     def _center(self) -> tuple[float, float]:
         x, y, sky = self._grid
-        ra, dec = from_plane(np.average(x, weights=sky), np.average(y, weights=sky), *self._middle, 0.0)
+        ra, dec = from_plane(np.average(x, weights=sky), np.average(y, weights=sky), *self._middle, _TILT)
         return float(ra), float(dec)
 
     @property
@@ -190,7 +194,7 @@ class Compound:
     def nodes(self) -> Nodes:
         """Nodes of a grid in the tangent plane."""
         x, y, sky = self._grid
-        return *from_plane(x, y, *self._middle, 0.0), sky / np.sum(sky)
+        return *from_plane(x, y, *self._middle, _TILT), sky / np.sum(sky)
 
     def region(self) -> SkyRegion:
         """The same as a region of the `regions` package."""
@@ -217,7 +221,7 @@ class Compound:
 
     @cached_property
     def _grid(self) -> Nodes:
-        return grid_nodes(lambda x, y: self.contains(*from_plane(x, y, *self._middle, 0.0)), self._box, 400)
+        return grid_nodes(lambda x, y: self.contains(*from_plane(x, y, *self._middle, _TILT)), self._box, 400)
 
 
 def grid_nodes(contains: Any, box: tuple[float, float, float, float], side: int = 60) -> Nodes:

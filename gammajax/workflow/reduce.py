@@ -12,13 +12,14 @@ from astropy.coordinates import SkyCoord
 from gammajax.data import DataStore, Observations
 from gammajax.datasets.collection import Datasets
 from gammajax.datasets.files import read_dataset, write_dataset
-from gammajax.datasets.spectrum import SpectrumDatasetOnOff
+from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, EmptyRun
 from gammajax.infer.fit import versions
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.json import read_json, write_json
+from gammajax.io.regions import read_region
 from gammajax.io.skymap import read_exclusion_mask
-from gammajax.reduce.pipeline import Reduction, reduce_spectra
+from gammajax.reduce.pipeline import Reduction, reduce_spectra, stacked
 from gammajax.workflow.config import ReductionConfig
 
 REPORT = "reduction.json"
@@ -29,25 +30,26 @@ def run_reduction(
 ) -> Reduction:
     """Reduce what the configuration asks for; write `datasets.yaml`, OGIP files and `reduction.json` into `out`.
 
-    Unless the runs are stacked, each is written as soon as it is reduced. With `resume`, the runs that an interrupted
-    call with the same configuration left in `out` are read from there, and only the others are reduced; the DL3 data
-    are taken to be the same. Raises `ConfigError` if `out` was made with another configuration or gammajax version,
-    or if a stack is to be resumed.
+    Each run is written as soon as it is reduced (into `out/runs` if they are stacked). With `resume`, the runs that an
+    interrupted call with the same configuration left there are read, and only the others are reduced; the DL3 data
+    are taken to be the same. Raises `ConfigError` if `out` was made with another configuration or gammajax version.
 
     Runs that fail are named in `reduction.json`; raises `EmptyRun` if none is left.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(config, out) if resume else {}
-    saved = dict(earlier)
+    folder = _runs(config, out)
+    folder.mkdir(exist_ok=True)
+    saved = {name: str(read_json(out / REPORT)["runs"][name]) for name in earlier}
 
-    def save(dataset: SpectrumDatasetOnOff) -> None:
-        write_dataset(dataset, out)
-        saved[dataset.name] = dataset
-        write_json({**_head(config), "complete": False, "datasets": list(saved)}, out / REPORT)
+    def save(dataset: Spectrum) -> None:
+        saved[dataset.name] = write_dataset(dataset, folder)
+        report = {"complete": False, "datasets": list(saved), "runs": saved}
+        write_json({**_head(config), **report}, out / REPORT)
 
     with Stopwatch() as watch:
-        reduction = reduced(config, progress=progress, done=earlier, each=None if config.stack else save)
+        reduction = reduced(config, progress=progress, done=earlier, each=save)
         if not reduction.datasets:
             raise EmptyRun(
                 "no run could be reduced: " + ("; ".join(reduction.failures.values()) or "none was selected")
@@ -60,6 +62,7 @@ def run_reduction(
         **_head(config),
         "complete": True,
         "datasets": datasets.names,
+        "runs": saved,
         "resumed": list(earlier),
         "failures": {str(run): message for run, message in reduction.failures.items()},
         "not_used": list(config.not_used),
@@ -73,10 +76,13 @@ def _head(config: ReductionConfig) -> dict[str, Any]:
     return {"configuration": config.fingerprint, "versions": versions()}
 
 
-def _earlier(config: ReductionConfig, out: Path) -> dict[str, SpectrumDatasetOnOff]:
+def _runs(config: ReductionConfig, out: Path) -> Path:
+    """Where the datasets of single runs are kept."""
+    return out / "runs" if config.stack else out
+
+
+def _earlier(config: ReductionConfig, out: Path) -> dict[str, Spectrum]:
     """The datasets that an earlier call with this configuration finished, by name; none where nothing was begun."""
-    if config.stack:
-        raise ConfigError("a stacked reduction cannot be resumed: its runs are not written one by one (stack: false)")
     if not (out / REPORT).is_file():
         return {}
     report = read_json(out / REPORT)
@@ -85,8 +91,7 @@ def _earlier(config: ReductionConfig, out: Path) -> dict[str, SpectrumDatasetOnO
         raise ConfigError(
             f"{out / REPORT} was made with another configuration or version: take another folder, or do not resume"
         )
-    found = {name: read_dataset(out / f"pha_{name}.fits", name=name) for name in report["datasets"]}
-    return {name: dataset for name, dataset in found.items() if isinstance(dataset, SpectrumDatasetOnOff)}
+    return {name: read_dataset(_runs(config, out) / file, name=name) for name, file in report["runs"].items()}
 
 
 def selected(config: ReductionConfig) -> Observations:
@@ -104,15 +109,17 @@ def reduced(
     config: ReductionConfig,
     *,
     progress: bool = True,
-    done: dict[str, SpectrumDatasetOnOff] | None = None,
-    each: Callable[[SpectrumDatasetOnOff], object] | None = None,
+    done: dict[str, Spectrum] | None = None,
+    each: Callable[[Spectrum], object] | None = None,
 ) -> Reduction:
     """The datasets of a configuration, in memory; those in `done` (by name) are taken as they are.
 
     `each` is called with every new one, as in `reduce_spectra`.
     """
     runs, done = selected(config), done or {}
-    mask = None if config.exclusion is None else read_exclusion_mask(config.exclusion)
+    mask: Any = None
+    if config.exclusion is not None:
+        mask = (read_region if config.exclusion.suffix == ".reg" else read_exclusion_mask)(config.exclusion)
     # Processes are spawned: a forked copy of a process with JAX threads can hang.
     pool = ProcessPoolExecutor(config.n_jobs, get_context("spawn")) if config.n_jobs > 1 else nullcontext()
     with pool as executor:
@@ -122,18 +129,16 @@ def reduced(
             energy=config.energy,
             energy_true=config.energy_true,
             exclusion_mask=mask,
-            background=config.off_regions,
+            background=config.background,
             containment_correction=config.containment_correction,
             safe_mask=config.safe_mask,
-            stack=config.stack,
             executor=executor,
             progress=progress,
             each=each,
         )
-    if not done:
-        return new
     found = {**done, **{dataset.name: dataset for dataset in new.datasets}}
-    return Reduction([found[str(i)] for i in runs.ids if str(i) in found], new.failures)
+    datasets = [found[str(i)] for i in runs.ids if str(i) in found]
+    return Reduction(stacked(datasets, config.stack, failures=new.failures), new.failures)
 
 
 def _without(runs: Observations, done: Collection[str]) -> Observations:

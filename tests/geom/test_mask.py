@@ -6,7 +6,7 @@ from astropy.wcs import WCS
 from regions import CircleSkyRegion
 
 from gammajax.errors import ConfigError
-from gammajax.geom.mask import RegionMask, ImageMask, mask_of_regions
+from gammajax.geom.mask import ImageMask, RegionMask, mask_of_regions
 from gammajax.geom.regions import Circle
 
 

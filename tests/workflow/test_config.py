@@ -36,7 +36,7 @@ def test_minimal_takes_gammapys_defaults(tmp_path):
     assert config.stack
     assert config.containment_correction
     assert config.safe_mask.methods == ("aeff-default",)
-    assert config.off_regions == ReflectedRegions()
+    assert config.background == ReflectedRegions()
     assert config.fit_range is None
     assert config.not_used == ()
 
@@ -59,7 +59,7 @@ def test_everything_that_can_be_said(tmp_path):
     config = read(tmp_path, content)
     assert config.obs_ids == (23523, 23526)
     np.testing.assert_allclose(config.energy, np.geomspace(0.3, 30, 11))
-    assert config.off_regions == WobbleRegions(n_off_regions=3)
+    assert config.background == WobbleRegions(n_off_regions=3)
     assert config.exclusion == tmp_path / "mask.fits"
     assert config.safe_mask.aeff_percent == 5
     assert not config.stack
@@ -145,7 +145,7 @@ def test_no_safe_mask_is_a_choice(tmp_path):
 )
 def test_region_finder(tmp_path, finder, expected):
     content = changed("datasets", background={"parameters": {"region_finder": finder}})
-    assert read(tmp_path, content).off_regions == expected
+    assert read(tmp_path, content).background == expected
 
 
 def test_fingerprint(tmp_path):

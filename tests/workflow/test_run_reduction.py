@@ -13,6 +13,7 @@ from gammajax.data import DataStore
 from gammajax.datasets.files import read_dataset
 from gammajax.errors import ConfigError
 from gammajax.geom.regions import Circle
+from gammajax.numeric.sphere import offset_by, position_angle, separation
 from gammajax.reduce import pipeline
 from gammajax.reduce.reflected import ReflectedRegions
 from gammajax.reduce.safe_mask import SafeMask
@@ -34,7 +35,7 @@ def config(archive):
         on_region=Circle(83.63, 22.01, 0.11),
         energy=EDGES,
         energy_true=EDGES,
-        off_regions=ReflectedRegions(),
+        background=ReflectedRegions(),
         exclusion=None,
         safe_mask=SafeMask(),
         containment_correction=True,
@@ -122,11 +123,55 @@ def test_an_interrupted_reduction_goes_on(config, runs, tmp_path, monkeypatch):
     assert len(run_reduction(config, tmp_path / "out", progress=False, resume=True)) == len(runs)
 
 
+@pytest.mark.parametrize("background", [ReflectedRegions(), None])
+def test_an_interrupted_stack_goes_on(config, runs, tmp_path, monkeypatch, background):
+    stacked = replace(config, stack=True, background=background)
+    whole = run_reduction(stacked, tmp_path / "whole", progress=False)
+    done, once = [], pipeline.reduce_observation
+
+    def interrupted(run, *args, **options):
+        if done:
+            raise KeyboardInterrupt
+        done.append(run.obs_id)
+        return once(run, *args, **options)
+
+    monkeypatch.setattr(pipeline, "reduce_observation", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_reduction(stacked, tmp_path / "out", progress=False)
+    assert not (tmp_path / "out" / "datasets.yaml").exists()
+    monkeypatch.setattr(pipeline, "reduce_observation", once)
+    found = run_reduction(stacked, tmp_path / "out", progress=False, resume=True)
+    report = json.loads((tmp_path / "out" / "reduction.json").read_text())
+    assert report["resumed"] == [str(runs[0].obs_id)]
+    assert list(report["runs"]) == [str(run.obs_id) for run in runs]
+    assert [d.name for d in found] == [d.name for d in whole] == report["datasets"] == ["stacked"]
+    for field in ("counts", "background", "mask_safe"):
+        np.testing.assert_allclose(getattr(found.datasets[0], field), getattr(whole.datasets[0], field), rtol=1e-12)
+    np.testing.assert_allclose(found.datasets[0].exposure, whole.datasets[0].exposure, rtol=1e-12)
+    assert found.datasets[0].provenance.obs_ids == whole.datasets[0].provenance.obs_ids
+
+
+def test_stacks_by_label_and_exclusion_by_regions(config, runs, tmp_path):
+    ids = [run.obs_id for run in runs]
+    # a star at the mirror position of the source in the first run
+    pointing = runs[0].pointing_radec
+    away = position_angle(*pointing, 83.63, 22.01) + 180, separation(*pointing, 83.63, 22.01)
+    ra, dec = offset_by(*pointing, *away)
+    (tmp_path / "stars.reg").write_text(f"icrs\ncircle({ra}, {dec}, 0.1)\n")
+    labels = replace(config, stack={ids[0]: "first", ids[1]: "second"}, exclusion=tmp_path / "stars.reg")
+    found = run_reduction(labels, tmp_path / "out", progress=False)
+    assert [d.name for d in found] == ["first", "second"]
+    free = reduced(config, progress=False)
+    for one, other in zip(found, free, strict=True):
+        np.testing.assert_array_equal(one.counts, np.where(one.mask_safe, other.counts, 0))
+    assert any(float(a.acceptance_off[0]) < float(b.acceptance_off[0]) for a, b in zip(found, free, strict=True))
+
+
 def test_what_cannot_be_resumed(config, tmp_path):
     run_reduction(config, tmp_path, progress=False)
     with pytest.raises(ConfigError, match="another configuration"):
         run_reduction(replace(config, fit_range=None), tmp_path, progress=False, resume=True)
-    with pytest.raises(ConfigError, match="stacked reduction cannot be resumed"):
+    with pytest.raises(ConfigError, match="another configuration"):
         run_reduction(replace(config, stack=True), tmp_path, progress=False, resume=True)
     (tmp_path / "reduction.json").write_text("[]")
     with pytest.raises(ConfigError, match="another configuration"):

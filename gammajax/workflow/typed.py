@@ -1,0 +1,112 @@
+"""The typed door of configurations: what YAML holds, as what it must be, or an error that names the key."""
+
+import datetime
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
+
+from gammajax.errors import ConfigError, UnitMismatch
+from gammajax.units import to_value
+
+
+def required(content: Mapping[str, Any], key: str, where: str) -> Any:
+    """The value of a key that must be there."""
+    if content.get(key) is None:
+        raise ConfigError(f"{where}.{key} is missing")
+    return content[key]
+
+
+def all_given(content: Mapping[str, Any], where: str, *keys: str) -> bool:
+    """True if all keys of a group have a value, False if none has one; a group that is half given is an error."""
+    given = [key for key in content if content[key] is not None]
+    if given and (lacking := [key for key in keys if key not in given]):
+        raise ConfigError(f"{where} has {', '.join(given)}, but lacks {', '.join(lacking)}: give all or none")
+    return bool(given)
+
+
+def text(value: Any, where: str) -> str:
+    """Text."""
+    if not isinstance(value, str):
+        raise ConfigError(f"{where} must be text, got {value!r}")
+    return value
+
+
+def number(value: Any, where: str) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise ConfigError(f"{where} must be a number, got {value!r}")
+    return float(value)
+
+
+def integer(value: Any, where: str, least: int | None = None) -> int:
+    """A whole number, from `least` on."""
+    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
+        raise ConfigError(f"{where} must be a whole number{'' if least is None else f' from {least}'}, got {value!r}")
+    return value
+
+
+def boolean(value: Any, where: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} must be true or false, got {value!r}")
+    return value
+
+
+def a_list(value: Any, where: str) -> list[Any]:
+    """A list."""
+    if not isinstance(value, list):
+        raise ConfigError(f"{where} must be a list such as [...], got {value!r}")
+    return value
+
+
+def quantity(value: Any, unit: str, where: str) -> float:
+    """Text with a unit, or a number that is in `unit` already."""
+    try:
+        found = to_value(value if isinstance(value, str) else number(value, where), unit, where)
+    except UnitMismatch as error:
+        raise ConfigError(str(error)) from error
+    return number(found, where)
+
+
+def angle(value: Any, where: str) -> float:
+    """An angle [deg]."""
+    return quantity(value, "deg", where)
+
+
+def a_path(value: Any, base: Path, where: str) -> Path:
+    """A path relative to `base`; environment variables and ~ are expanded."""
+    return (base / Path(os.path.expandvars(text(value, where))).expanduser()).absolute()
+
+
+def a_time(value: Any, where: str) -> Time:
+    """A time in UTC, as Gammapy reads it; YAML makes dates of unquoted text."""
+    if not isinstance(value, str | datetime.date):
+        raise ConfigError(f"{where} must be one time such as '2006-07-29T22:00', got {value!r}")
+    try:
+        return Time(value if isinstance(value, str) else value.isoformat(), scale="utc")
+    except ValueError as error:
+        raise ConfigError(f"{where}: {value!r} is no time such as '2006-07-29T22:00'") from error
+
+
+def position(content: Mapping[str, Any], where: str) -> SkyCoord:
+    """A position with the keys frame (icrs if absent), lon, lat."""
+    lon, lat = required(content, "lon", where), required(content, "lat", where)
+    frame = text(content.get("frame") or "icrs", f"{where}.frame")
+    if not all(isinstance(x, str) for x in (lon, lat)):
+        raise ConfigError(f"{where}: lon {lon!r}, lat {lat!r} are no position: write for example '83.63 deg'")
+    try:
+        return SkyCoord(lon, lat, frame=frame)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{where}: lon {lon!r}, lat {lat!r} are no position: {error}") from error
+
+
+def mapping(value: Any, where: str) -> dict[str, Any]:
+    """Keys and values; none for None."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must hold keys and values, got {value!r}")
+    return dict(value or {})
