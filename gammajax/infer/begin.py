@@ -73,11 +73,11 @@ class Beginning:
         """
         n = len(rays.level)
         found, natural, here = jax.tree.map(
-            np.asarray, cross_all(self.problem, np.float64(self.fit.stat), padded(rays))
+            np.asarray, cross_all(self.problem, np.float64(self.fit.deviance), padded(rays))
         )
-        if not abs(here - self.fit.stat) <= 1e-6 * (1.0 + abs(self.fit.stat)):
+        if not abs(here - self.fit.deviance) <= 1e-6 * (1.0 + abs(self.fit.deviance)):
             raise UnknownDataset(
-                f"the statistic of these datasets at the fitted values is {here:.6g}, that of the fit {self.fit.stat:.6g}: "
+                f"the deviance of these datasets at the fitted values is {here:.6g}, that of the fit {self.fit.deviance:.6g}: "
                 "give the datasets that the fit was made to"
             )
         return Crossing(*(x[:n] for x in found)), natural[:n]

@@ -66,7 +66,7 @@ class Comparison:
     @property
     def ts(self) -> float:
         """Test statistic, `stat(null) - stat(alternative)`; rounding below zero counts as zero."""
-        return max(self.null.stat - self.alternative.stat, 0.0)
+        return max(self.null.deviance - self.alternative.deviance, 0.0)
 
     @property
     def dof(self) -> int:
@@ -96,7 +96,7 @@ class Comparison:
     @property
     def p_value_toys(self) -> tuple[float, float]:
         """Share of the toys with a TS at least as large, `(k + 1) / (n + 1)`, and its binomial error; NaN without."""
-        return tail(self.toys, self.null.stat - self.alternative.stat)
+        return tail(self.toys, self.null.deviance - self.alternative.deviance)
 
     @property
     def delta_aic(self) -> float:
@@ -317,16 +317,16 @@ def _toy_pairs(
         under: Minimum = minimise(null.with_counts(counts), null.start, tolerance=tolerance, max_steps=MAX_STEPS)
         toy = alternative.with_counts(counts)
         ends = jax.vmap(lambda z: minimise(toy, z, tolerance=tolerance, max_steps=MAX_STEPS))(starts)
-        best = jnp.argmin(jnp.where(jnp.isfinite(ends.stat), ends.stat, jnp.inf))
+        best = jnp.argmin(jnp.where(jnp.isfinite(ends.deviance), ends.deviance, jnp.inf))
         good = _ended(under) & _ended(jax.tree.map(lambda x: x[best], ends))
-        return under.stat - ends.stat[best], good
+        return under.deviance - ends.deviance[best], good
 
     return jax.vmap(one)(draw(null, jax.random.fold_in(key, chunk), lanes))
 
 
 def _ended(end: Minimum) -> Array:
     """True at a minimum; also where the statistic is flat, as it is along parameters that mean nothing there."""
-    return (end.status == Status.CONVERGED) | (jnp.isfinite(end.stat) & (end.decrease < _FLAT))
+    return (end.status == Status.CONVERGED) | (jnp.isfinite(end.deviance) & (end.decrease < _FLAT))
 
 
 def _log_tail(x: float, dof: int) -> float:

@@ -265,7 +265,7 @@ def surface(
         units=(rows[0].unit, rows[1].unit),
         x=x,
         y=y,
-        stat=np.asarray(end.stat).reshape(len(x), len(y)),
+        stat=(start.fit.stat + (np.asarray(end.deviance, dtype=float) - start.fit.deviance)).reshape(len(x), len(y)),
         stat_best=start.fit.stat,
         converged=(np.asarray(end.status) == Status.CONVERGED).reshape(len(x), len(y)),
         best=(rows[0].value, rows[1].value),

@@ -22,14 +22,16 @@ import numpy as np
 from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
-from gammajax.infer.minimise import MAX_STEPS, Status, minimise
-from gammajax.likelihood.problem import Problem, stat
+from gammajax.infer.minimise import Status, minimise
+from gammajax.likelihood.problem import Problem, deviance
 
 PRECISION = 1e-3
 """The search ends when the root of the rise is met to this share of the level; a last secant does the rest."""
 TOLERANCE = 1e-6
 """Predicted further decrease of the statistic at which a refit ends."""
-_MAX_TRIALS = 60
+_REFIT_STEPS = 50
+_MAX_TRIALS = 30
+"""Refits start near their end, and a root takes three to six: lanes that need more hold up all others."""
 _GROWTH = 4.0
 _FARTHEST = 1e8
 """A linear parameter that far away, in units of the first step, has no end on this side."""
@@ -74,7 +76,7 @@ class Ray(NamedTuple):
     along: Vector
     """Change of `z` per unit of length: of the held parameters exactly, of the others as they are expected to follow."""
     level: Scalar
-    """Square root of the rise looked for."""
+    """Square root of the rise looked for; NaN for a lane that is not to be followed."""
 
 
 class Crossing(NamedTuple):
@@ -111,7 +113,7 @@ class _State(NamedTuple):
 _SEARCHING = -1
 
 
-def cross(problem: Problem, best: Vector, stat_best: Scalar, ray: Ray) -> Crossing:
+def cross(problem: Problem, best: Vector, lowest: Scalar, ray: Ray) -> Crossing:
     """Follow one ray from the best fit to where the profile has risen by `level^2`, or to a bound."""
     layout = problem.layout
     pinned = problem.with_layout(eqx.tree_at(lambda x: x.held, layout, layout.held | ray.held))
@@ -132,16 +134,18 @@ def cross(problem: Problem, best: Vector, stat_best: Scalar, ray: Ray) -> Crossi
         rise=zero,
         lowest=zero,
         trials=jnp.zeros((), jnp.int32),
-        end=jnp.where(reach > 0, _SEARCHING, End.BOUND).astype(jnp.int32),
+        end=jnp.where(jnp.isfinite(ray.level), jnp.where(reach > 0, _SEARCHING, End.BOUND), End.REFIT_FAILED).astype(
+            jnp.int32
+        ),
     )
 
     def step(state: _State) -> _State:
         t = state.trial
         expected = best + (state.z - best) * (t / state.last)
         start = jnp.where(ray.held, _held_at(problem, best, ray, t), jnp.clip(expected, layout.lower, layout.upper))
-        found = minimise(pinned, start, tolerance=TOLERANCE, max_steps=MAX_STEPS)
-        finite = (found.status != Status.NOT_FINITE) & jnp.isfinite(found.stat)
-        rise = jnp.where(finite, found.stat - stat_best, jnp.inf)
+        found = minimise(pinned, start, tolerance=TOLERANCE, max_steps=_REFIT_STEPS)
+        finite = (found.status != Status.NOT_FINITE) & jnp.isfinite(found.deviance)
+        rise = jnp.where(finite, found.deviance - lowest, jnp.inf)
         excess = jnp.sign(rise) * jnp.sqrt(jnp.abs(rise)) - ray.level
         return _next(state, t, excess, rise, found.z, found.status, ray, reach, farthest)
 
@@ -153,13 +157,12 @@ def cross(problem: Problem, best: Vector, stat_best: Scalar, ray: Ray) -> Crossi
 def _next(state, t, excess, rise, z, status, ray, reach, farthest) -> _State:
     finite = jnp.isfinite(excess)
     too_far = ~(excess < 0)
-    slope_low, slope_high = (state.below, state.above)
     side = jnp.where(too_far, 1, -1).astype(jnp.int32)
     again = side == state.side
     low = jnp.where(too_far, state.low, t)
     high = jnp.where(too_far, t, state.high)
-    below = jnp.where(too_far, jnp.where(again, 0.5 * slope_low, slope_low), excess)
-    above = jnp.where(too_far, excess, jnp.where(again & jnp.isfinite(state.high), 0.5 * slope_high, slope_high))
+    below = jnp.where(too_far, jnp.where(again, 0.5 * state.below, state.below), excess)
+    above = jnp.where(too_far, excess, jnp.where(again & jnp.isfinite(state.high), 0.5 * state.above, state.above))
 
     bracketed = jnp.isfinite(high)
     inner = low + (high - low) * jnp.where(jnp.isfinite(above), -below / (above - below), 0.5)
@@ -235,11 +238,11 @@ def _log_length(ray: Ray, log: Bool[Array, "free"]) -> Scalar:
 
 
 @jax.jit
-def cross_all(problem: Problem, stat_best: Scalar, rays: Ray) -> tuple[Crossing, Float[Array, "lane free"], Scalar]:
-    """All rays from the problem's start; also the natural values where they end, and the statistic at the start."""
+def cross_all(problem: Problem, lowest: Scalar, rays: Ray) -> tuple[Crossing, Float[Array, "lane free"], Scalar]:
+    """All rays from the problem's start; also the natural values where they end, and the deviance at the start."""
     best = problem.start
-    found = jax.vmap(lambda ray: cross(problem, best, stat_best, ray))(rays)
-    return found, jax.vmap(problem.layout.natural)(found.z), stat(problem, best)
+    found = jax.vmap(lambda ray: cross(problem, best, lowest, ray))(rays)
+    return found, jax.vmap(problem.layout.natural)(found.z), deviance(problem, best)
 
 
 def padded(rays: Ray) -> Ray:

@@ -10,7 +10,7 @@ from jax import lax
 
 from gammajax._typing import Array, Float, Int, Scalar, Vector
 from gammajax.infer.box import from_box, to_box
-from gammajax.infer.minimise import Minimum, Status, expand
+from gammajax.infer.minimise import Minimum, Status, expand, per_dataset
 from gammajax.likelihood.problem import Problem, nll
 
 Fitted = tuple[Vector, list[Array]]
@@ -85,7 +85,7 @@ def descend(
     at_end = expand(problem.with_weights(weights), z)
     decrease = jnp.asarray(jnp.nan, z.dtype)
     minimum = Minimum(
-        z, at_end.stat, at_end.per_dataset, at_end.gradient, decrease, end.steps, status.astype(jnp.int32)
+        z, at_end.deviance, per_dataset(at_end), at_end.gradient, decrease, end.steps, status.astype(jnp.int32)
     )
     return minimum, weights
 

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
-from gammajax._typing import Array, Int, Scalar, Vector
+from gammajax._typing import Scalar, Vector
 from gammajax.datasets.collection import Datasets, as_datasets
+from gammajax.datasets.groups import Group
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.covariance import Laplace, degenerate, laplace
@@ -24,6 +25,7 @@ from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.hdf5 import hdf5_or_json, write_tree
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem, as_models
+from gammajax.likelihood.terms import least_stat
 from gammajax.models.collection import Covariance, Models
 from gammajax.params.tree import has_weights
 
@@ -34,7 +36,8 @@ Method = Literal["fisher", "lbfgs", "adam"]
 class Fit:
     """Result of a fit: the fitted models with errors and covariance, and how the fit went.
 
-    `stat` is minus twice the log likelihood (and log prior) at the best fit; `n_bins` counts the bins used;
+    `stat` is minus twice the log likelihood (and log prior) at the best fit; `deviance` is `stat` above the least value
+    that the statistic of each bin can have; `n_bins` counts the bins used;
     `success` is True if the fit converged and, where it was asked for, the covariance exists; `hessian` is the exact
     Hessian of `stat` in the free parameters (canonical units), or None; `nodes` are the quadrature nodes per
     true-energy bin; `timings` [s] has "compile", "run", "total".
@@ -42,6 +45,7 @@ class Fit:
 
     models: Models
     stat: float
+    deviance: float
     stat_per_dataset: dict[str, float]
     success: bool
     status: Status
@@ -96,6 +100,7 @@ class Fit:
             "success": self.success,
             "message": self.message,
             "stat": self.stat,
+            "deviance": self.deviance,
             "stat_per_dataset": self.stat_per_dataset,
             "n_bins": self.n_bins,
             "steps": self.steps,
@@ -166,7 +171,7 @@ def fit(
         end = jax.block_until_ready(end)
     if weights:
         models = models.with_weights(problem.with_weights(weights).models)
-    result = _result(datasets, models, end, covariance, bool(weights) and method != "fisher")
+    result = _result(datasets, models, problem.groups, end, covariance, bool(weights) and method != "fisher")
     timings = {"compile": watch.compile, "run": watch.run, "total": watch.total}
     return dataclasses.replace(result, nodes=nodes, timings=timings)
 
@@ -212,7 +217,6 @@ class _End(NamedTuple):
     laplace: Laplace
     natural: Vector
     slope: Vector
-    index: tuple[Int[Array, "dataset"], ...]
 
 
 def _finish(problem: Problem, minimum: Minimum) -> _End:
@@ -221,7 +225,7 @@ def _finish(problem: Problem, minimum: Minimum) -> _End:
     error = laplace(problem, z, minimum.gradient)
     # Rounding must not carry a value on a bound beyond it.
     natural = jnp.clip(layout.natural(z), layout.natural(layout.lower), layout.natural(layout.upper))
-    return _End(minimum, error, natural, layout.slope(z), tuple(g.index for g in problem.groups))
+    return _End(minimum, error, natural, layout.slope(z))
 
 
 _end = jax.jit(_finish)
@@ -236,7 +240,9 @@ _PLATEAU_DECREASE = 0.01
 """A first-order method has found the minimum if the Hessian predicts a further decrease below this."""
 
 
-def _result(datasets: Datasets, models: Models, end: _End, covariance: bool, trained: bool) -> Fit:
+def _result(
+    datasets: Datasets, models: Models, groups: tuple[Group, ...], end: _End, covariance: bool, trained: bool
+) -> Fit:
     """The result on the host; `trained` tells that network weights moved, for which there is no Hessian."""
     minimum, paths = end.minimum, models.free_paths
     error, slope = jax.tree.map(np.asarray, (end.laplace, end.slope))
@@ -249,13 +255,16 @@ def _result(datasets: Datasets, models: Models, end: _End, covariance: bool, tra
     found = Covariance(tuple(paths), matrix) if usable and covariance else None
     ended = status is Status.CONVERGED or (status is Status.PLATEAU and trained)
     values = dict(zip(paths, end.natural, strict=True))
+    least = [least_stat(g) for g in groups]
+    coarse = _coarse(np.asarray(minimum.z), error, paths)
     return Fit(
         models=models.fitted(values, found),
-        stat=float(minimum.stat),
-        stat_per_dataset=_by_name(datasets, end),
-        success=ended and (found is not None or not covariance or not paths),
+        stat=float(minimum.deviance) + sum(float(x.sum()) for x in least),
+        deviance=float(minimum.deviance),
+        stat_per_dataset=_by_name(datasets, groups, end, least),
+        success=ended and (found is not None or not covariance or not paths) and not coarse,
         status=status,
-        message=status.message + (_remarks(error, models) if covariance and paths else ""),
+        message=status.message + coarse + (_remarks(error, models) if covariance and paths else ""),
         steps=int(minimum.steps),
         n_bins=int(sum(np.sum(np.asarray(d.mask)) for d in datasets)),
         hessian=error.hessian / np.outer(slope, slope) if paths else None,
@@ -264,10 +273,32 @@ def _result(datasets: Datasets, models: Models, end: _End, covariance: bool, tra
     )
 
 
-def _by_name(datasets: Datasets, end: _End) -> dict[str, float]:
+def _by_name(datasets: Datasets, groups: tuple[Group, ...], end: _End, least: list[np.ndarray]) -> dict[str, float]:
     """Statistic of each dataset, in the order of the collection."""
-    index, each = np.concatenate(end.index), np.concatenate([np.asarray(x) for x in end.minimum.per_dataset])
+    index = np.concatenate([g.index for g in groups])
+    each = np.concatenate([x + y for x, y in zip(end.minimum.per_dataset, least, strict=True)])
     return {datasets.names[i]: float(each[k]) for k, i in sorted(enumerate(index), key=lambda pair: pair[1])}
+
+
+_LEAST_ROUNDINGS = 20
+"""A standard error of fewer roundings of its value is not resolved: a value would be off by 0.05 errors and more."""
+
+
+def _coarse(z: np.ndarray, error: Laplace, paths: list[str]) -> str:
+    """What to say of parameters that are known better than the precision that they are computed in."""
+    width = np.sqrt(np.diag(error.covariance))
+    rounding = np.finfo(z.dtype).eps * np.abs(z)
+    names = [
+        path
+        for path, is_coarse in zip(paths, (width > 0) & (width < _LEAST_ROUNDINGS * rounding), strict=True)
+        if is_coarse
+    ]
+    if not names:
+        return ""
+    return (
+        f" {z.dtype} cannot resolve {', '.join(names)}, whose error is below {_LEAST_ROUNDINGS} roundings of the "
+        "value: set JAX_ENABLE_X64=1 before gammajax is imported."
+    )
 
 
 _UNCONSTRAINED = 5.0

@@ -25,7 +25,7 @@ from jax import lax
 from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
 from gammajax.datasets.groups import Group
 from gammajax.likelihood.problem import Problem, predictions, prior_stat
-from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_stat
+from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_deviance
 from gammajax.predict.spectrum import Prediction
 
 Matrix = Float[Array, "free free"]
@@ -76,11 +76,16 @@ _MESSAGES = {
 
 
 class Expansion(NamedTuple):
-    """The statistic at a point, its gradient, and an approximation of its Hessian."""
+    """The statistic at a point, its gradient, and an approximation of its Hessian.
 
-    stat: Scalar
-    per_dataset: tuple[Float[Array, "dataset"], ...]
-    """Per group: the part of each dataset in the statistic."""
+    The deviance is the statistic above the least value that each bin can have, which is a large number for Cash.
+    """
+
+    deviance: Scalar
+    bins: tuple[Float[Array, "dataset energy"], ...]
+    """Per group: the part of each bin in the deviance."""
+    prior: Scalar
+    """The part of the priors."""
     gradient: Vector
     hessian: Matrix
     shares: tuple[Float[Array, "free dataset energy"], ...]
@@ -91,7 +96,8 @@ class Minimum(NamedTuple):
     """Where a minimisation ended."""
 
     z: Vector
-    stat: Scalar
+    deviance: Scalar
+    """The statistic above the least value that each bin can have; with the part of the priors."""
     per_dataset: tuple[Float[Array, "dataset"], ...]
     gradient: Vector
     decrease: Scalar
@@ -101,7 +107,7 @@ class Minimum(NamedTuple):
 
 
 def expand(problem: Problem, z: Vector) -> Expansion:
-    """Statistic, gradient and Fisher matrix at `z` from one forward-mode pass."""
+    """Deviance, gradient and Fisher matrix at `z` from one forward-mode pass."""
 
     def predict(z):
         values = problem.layout.values(z)
@@ -110,18 +116,26 @@ def expand(problem: Problem, z: Vector) -> Expansion:
 
     basis = jnp.eye(z.size, dtype=z.dtype)
     jacobian, (predicted, values) = _jacfwd(predict, z, basis)
-    total, gradient, fisher = _prior_terms(problem, z, values)
-    shares, per_dataset = [], []
+    prior, gradient, fisher = _prior_terms(problem, z, values)
+    shares, bins = [], []
     for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
         j = _as_signal(group, p, moves)
         slope, _, information = group_derivatives(group, p)
-        per_dataset.append(jnp.sum(group_stat(group, p), axis=1))
-        total += jnp.sum(per_dataset[-1])
+        bins.append(group_deviance(group, p))
         gradient += jnp.einsum("zde,de->z", j, slope)
         fisher += jnp.einsum("yde,zde,de->yz", j, j, information)
         # The information is 2 / variance, and the variance is the expected counts (on, and scaled off).
         shares.append(j * (information / (2.0 + information))[None])
-    return Expansion(total, tuple(per_dataset), gradient, fisher, tuple(shares))
+    total = sum((jnp.sum(x) for x in bins), prior)
+    return Expansion(total, tuple(bins), prior, gradient, fisher, tuple(shares))
+
+
+def fall(before: Expansion, after: Expansion) -> Scalar:
+    """How much the statistic falls from one point to another, bin by bin.
+
+    The difference of two sums would lose it: in single precision the sum of a million bins has no decimals left.
+    """
+    return sum((jnp.sum(a - b) for a, b in zip(before.bins, after.bins, strict=True)), before.prior - after.prior)
 
 
 def _as_signal(group: Group, prediction: Prediction, moves: Prediction) -> Array:
@@ -154,6 +168,11 @@ def _prior_terms(problem: Problem, z: Vector, values: Array) -> tuple[Scalar, Ve
         gradient += jnp.einsum("pi,pif->f", first, touches)
         fisher += jnp.einsum("pif,pij,pjg->fg", touches, second, touches)
     return total, gradient, fisher
+
+
+def per_dataset(at: Expansion) -> tuple[Float[Array, "dataset"], ...]:
+    """Per group: the part of each dataset in the deviance."""
+    return tuple(jnp.sum(x, axis=1) for x in at.bins)
 
 
 class _State(NamedTuple):
@@ -190,10 +209,11 @@ def minimise(
         # The first step evaluates the start itself: so the loop's body holds the only copy of the model to compile.
         Expansion(
             jnp.asarray(jnp.inf, start.dtype),
-            tuple(jnp.zeros(len(g.index), start.dtype) for g in problem.groups),
+            tuple(jnp.full(g.mask.shape, jnp.inf, start.dtype) for g in problem.groups),
+            jnp.asarray(jnp.inf, start.dtype),
             jnp.zeros_like(start),
             jnp.eye(n, dtype=start.dtype),
-            tuple(jnp.zeros((n, *g.counts.shape), start.dtype) for g in problem.groups),
+            tuple(jnp.zeros((n, *g.mask.shape), start.dtype) for g in problem.groups),
         ),
         size=jnp.zeros_like(start),
         damping=jnp.asarray(1e-3, start.dtype),
@@ -206,7 +226,7 @@ def minimise(
         return _step(problem, tolerance, max_steps, state)
 
     end = lax.while_loop(lambda state: state.status == _RUNNING, step, begin)
-    return Minimum(end.z, end.at.stat, end.at.per_dataset, end.at.gradient, end.decrease, end.steps, end.status)
+    return Minimum(end.z, end.at.deviance, per_dataset(end.at), end.at.gradient, end.decrease, end.steps, end.status)
 
 
 def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
@@ -221,21 +241,21 @@ def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
     step = solve(at, fixed, state.size, jnp.maximum(state.damping, _RIDGE))
     # Where the statistic is flat in a logarithm, as in a cut-off far above the data, a full step overflows.
     step = jnp.where(layout.log, jnp.clip(step, -_LARGEST_LOG_STEP, _LARGEST_LOG_STEP), step)
-    fall = -jnp.min(jnp.stack([jnp.min(jnp.einsum("zde,z->de", x, step)) for x in at.shares]))
-    step *= _LARGEST_FALL / jnp.maximum(fall, _LARGEST_FALL)
+    emptied = -jnp.min(jnp.stack([jnp.min(jnp.einsum("zde,z->de", x, step)) for x in at.shares]))
+    step *= _LARGEST_FALL / jnp.maximum(emptied, _LARGEST_FALL)
     trial = jnp.clip(z + step, layout.lower, layout.upper)
     trial = jnp.where(done | layout.held, z, trial)
     moved = trial - z
     new = expand(problem, trial)
-    finite = jnp.isfinite(new.stat) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.hessian))
-    gain = jnp.where(finite, at.stat - new.stat, -jnp.inf)
+    finite = jnp.isfinite(new.deviance) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.hessian))
+    gain = jnp.where(finite, fall(at, new), -jnp.inf)
     expected = -(at.gradient @ moved + 0.5 * moved @ at.hessian @ moved)
     better = (gain > 0) & ~done
     ratio = gain / jnp.where(expected > 0, expected, 1.0)
     eased = jnp.maximum(0.1, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
     damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * 10.0, 1e-3))
     # At the limit of the arithmetic no step can be seen to improve: that is convergence, not a failure.
-    limit = decrease < max(1e-9, 8 * float(jnp.finfo(z.dtype).eps)) * (1.0 + jnp.abs(at.stat))
+    limit = decrease < max(1e-9, 8 * float(jnp.finfo(z.dtype).eps)) * (1.0 + jnp.abs(at.deviance))
     stuck = ~better & (damping > _MAX_DAMPING)
     status = jnp.where(done | (stuck & limit), Status.CONVERGED, jnp.where(stuck, Status.STALLED, _RUNNING))
     steps = state.steps + jnp.where(done, 0, 1)

@@ -120,7 +120,7 @@ def profile(
         path=path,
         unit=row.unit,
         values=grid,
-        stat=np.asarray(end.stat),
+        stat=fit.stat + (np.asarray(end.deviance, dtype=float) - fit.deviance),
         stat_best=fit.stat,
         converged=np.asarray(end.status) == Status.CONVERGED,
         best=row.value,

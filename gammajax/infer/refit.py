@@ -17,7 +17,7 @@ from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.infer.record import check_paths, check_shape, read_record, write_record
 from gammajax.infer.stopwatch import Stopwatch
-from gammajax.likelihood.problem import Bins, Problem, as_models
+from gammajax.likelihood.problem import Bins, Problem, as_models, stat
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
 from gammajax.numeric.keys import as_key
@@ -97,25 +97,29 @@ def refit_toys(
         lanes = min(_LANES, 1 << (n - 1).bit_length())
         ends = []
         for chunk in range(-(-n // lanes)):
-            values, end = _draw_and_fit(problem, key, np.int32(chunk), tolerance, lanes)
-            ends.append(jax.tree.map(np.asarray, (values, end.stat, end.status)))
-    values, stat, status = (np.concatenate(x)[:n] for x in zip(*ends, strict=True))
+            values, total, end = _draw_and_fit(problem, key, np.int32(chunk), tolerance, lanes)
+            ends.append(jax.tree.map(np.asarray, (values, total, end.status)))
+    values, total, status = (np.concatenate(x)[:n] for x in zip(*ends, strict=True))
     return Toys(
         truth=models,
         paths=tuple(models.free_paths),
         values=values,
-        stat=stat,
+        stat=total,
         converged=status == Status.CONVERGED,
         timings={"compile": watch.compile, "run": watch.run, "total": watch.total},
     )
 
 
 @partial(jax.jit, static_argnames="lanes")
-def _draw_and_fit(problem: Problem, key: Array, chunk: Scalar, tolerance: Scalar, lanes: int) -> tuple[Array, Minimum]:
+def _draw_and_fit(
+    problem: Problem, key: Array, chunk: Scalar, tolerance: Scalar, lanes: int
+) -> tuple[Array, Array, Minimum]:
     """Draw `lanes` sets of counts and fit each from the problem's start values; values in natural units."""
 
-    def one(counts: tuple[tuple[Bins, ...], ...]) -> Minimum:
-        return minimise(problem.with_counts(counts), problem.start, tolerance=tolerance, max_steps=MAX_STEPS)
+    def one(counts: tuple[tuple[Bins, ...], ...]) -> tuple[Minimum, Array]:
+        toy = problem.with_counts(counts)
+        end = minimise(toy, problem.start, tolerance=tolerance, max_steps=MAX_STEPS)
+        return end, stat(toy, end.z)
 
-    end = jax.vmap(one)(draw(problem, jax.random.fold_in(key, chunk), lanes))
-    return jax.vmap(problem.layout.natural)(end.z), end
+    end, each = jax.vmap(one)(draw(problem, jax.random.fold_in(key, chunk), lanes))
+    return jax.vmap(problem.layout.natural)(end.z), each, end

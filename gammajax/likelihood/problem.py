@@ -16,7 +16,7 @@ from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import Group
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ModelError, UnknownDataset, nearest
-from gammajax.likelihood.terms import Bins, group_stat, observed
+from gammajax.likelihood.terms import Bins, group_deviance, group_stat, observed
 from gammajax.models.collection import Models
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
@@ -126,6 +126,13 @@ def stat(problem: Problem, z: Vector) -> Scalar:
     """Total statistic at `z`: minus twice the log likelihood (Cash, WStat) plus that of the priors."""
     values = problem.layout.values(z)
     terms = [jnp.sum(group_stat(g, p)) for g, p in zip(problem.groups, predictions(problem, values), strict=True)]
+    return sum(terms, prior_stat(problem, values))
+
+
+def deviance(problem: Problem, z: Vector) -> Scalar:
+    """`stat` above the least value that each bin can have: its differences survive single precision."""
+    values = problem.layout.values(z)
+    terms = [jnp.sum(group_deviance(g, p)) for g, p in zip(problem.groups, predictions(problem, values), strict=True)]
     return sum(terms, prior_stat(problem, values))
 
 

@@ -41,6 +41,12 @@ def cash(n: Bins, mu: Bins) -> Bins:
     return 2.0 * (low - n * safe_log(low)) + cash_slope(n, mu) * jnp.minimum(mu - FLOOR, 0.0)
 
 
+def cash_deviance(n: Bins, mu: Bins) -> Bins:
+    """`cash` above its least value, `2 (n - n ln n)` at mu = n, without the cancellation of the difference."""
+    low = floored(mu)
+    return _deviance(n, low) + cash_slope(n, mu) * jnp.minimum(mu - FLOOR, 0.0)
+
+
 @jax.custom_jvp
 def cash_slope(n: Bins, mu: Bins) -> Bins:
     """First derivative of `cash` in mu, `2 (1 - n / mu)`."""

@@ -6,6 +6,8 @@ to first order a change of the background is a change of the signal.
 """
 
 import jax.numpy as jnp
+import numpy as np
+from scipy.special import xlogy
 
 from gammajax._typing import Array, Float
 from gammajax.datasets.groups import CashGroup, Group
@@ -39,6 +41,21 @@ def group_stat(group: Group, prediction: Prediction) -> Bins:
     else:
         each = stats.wstat(group.counts, group.counts_off, _alpha(group, prediction), prediction.signal)
     return jnp.where(group.mask, each, 0.0)
+
+
+def group_deviance(group: Group, prediction: Prediction) -> Bins:
+    """`group_stat` above the least value that each bin can have: what is left for single precision to resolve."""
+    if not isinstance(group, CashGroup):
+        return group_stat(group, prediction)
+    return jnp.where(group.mask, stats.cash_deviance(group.counts, _total(group, prediction)), 0.0)
+
+
+def least_stat(group: Group) -> np.ndarray:
+    """Sum over bins of the least value that `group_stat` can have, per dataset; on the host in double precision."""
+    if not isinstance(group, CashGroup):
+        return np.zeros(len(group.index))
+    n = np.asarray(group.counts, dtype=float)
+    return np.sum(np.where(np.asarray(group.mask), 2.0 * (n - xlogy(n, n)), 0.0), axis=1)
 
 
 def group_derivatives(group: Group, prediction: Prediction) -> tuple[Bins, Bins, Bins]:

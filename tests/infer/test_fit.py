@@ -66,7 +66,7 @@ def test_thirty_poor_starts(spectra, source):
         start = jnp.array([10 ** rng.uniform(-15, -8), rng.uniform(0, 5), rng.uniform(-1, 1)])
         end = BEST(problem, problem.layout.to_z(start))
         assert end.status == Status.CONVERGED
-        assert end.stat == pytest.approx(float(best.stat), abs=1e-4)
+        assert end.deviance == pytest.approx(float(best.deviance), abs=1e-4)
 
 
 def test_a_bound_is_reached_exactly_and_the_message_says_so(asimov_spectra, source):
@@ -267,7 +267,7 @@ def test_pulls_of_toys(asimov_spectra, source):
     assert np.all(np.abs(pulls.std(axis=0) - 1) < 4 / np.sqrt(400))
     # and the statistic falls by a chi-square of three degrees of freedom
     at_truth = jax.jit(jax.vmap(lambda p, c: gj.stat(p.with_counts(c), p.start), in_axes=(None, 0)))(problem, counts)
-    fall = np.asarray(at_truth - end.stat)
+    fall = np.asarray(at_truth - end.deviance)
     assert abs(fall.mean() - 3) < 4 * np.sqrt(6 / 200)
 
 
@@ -280,7 +280,7 @@ def test_toys_are_lanes_of_one_program(asimov_spectra, source):
         end = BEST(problem.with_counts(one), problem.start)
         error = np.abs(toys.values[i] - problem.layout.natural(end.z))
         assert np.all(error < 0.02 * np.abs(toys.values[i]))
-        assert toys.stat[i] == pytest.approx(float(end.stat), abs=1e-4)
+        assert toys.stat[i] == pytest.approx(float(end.deviance), abs=1e-4)
 
 
 def test_a_network_learns_a_curved_spectrum(asimov_spectra):

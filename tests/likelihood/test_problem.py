@@ -9,7 +9,8 @@ from made_spectra import counting, log_parabola, on_off, value, value_and_slope
 import gammajax as gj
 from gammajax.errors import UnknownDataset
 from gammajax.infer.minimise import exact_hessian, expand
-from gammajax.likelihood.problem import stat_per_dataset
+from gammajax.likelihood.problem import deviance, stat_per_dataset
+from gammajax.likelihood.terms import least_stat
 
 
 def total(datasets, models):
@@ -80,7 +81,7 @@ def test_expansion_is_value_and_gradient(spectra):
     problem = gj.Problem(spectra, log_parabola(alpha=2.6).prior("*.beta", gj.Normal(0.0, 0.3)))
     at = jax.jit(expand)(problem, problem.start)
     nll, slope = value_and_slope(problem, problem.start)
-    assert at.stat == pytest.approx(2 * float(nll), rel=1e-14)
+    assert at.deviance == pytest.approx(2 * float(nll), rel=1e-14)
     np.testing.assert_allclose(at.gradient, 2 * slope, rtol=1e-9, atol=1e-9)
     assert np.all(np.linalg.eigvalsh(at.hessian) > 0)
 
@@ -144,3 +145,13 @@ def test_the_likelihood_is_a_function(spectra, source, truth_fit):
     again, slope_again = value_and_slope(gj.Problem(spectra, source), problem.start)
     assert first == again
     np.testing.assert_array_equal(slope, slope_again)
+
+
+def test_deviance_is_the_statistic_above_its_least_value():
+    """For Cash the least value is a large constant, 2 (n - n ln n) at mu = n; for WStat it is zero."""
+    for datasets in (on_off(n=2), counting(n=2, background=0.0)):
+        problem = gj.Problem(datasets, log_parabola(alpha=2.6))
+        least = sum(float(least_stat(g).sum()) for g in problem.groups)
+        above = float(jax.jit(deviance)(problem, problem.start))
+        assert above + least == pytest.approx(float(gj.stat(problem, problem.start)), rel=1e-12)
+        assert above > 0
