@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from gammajax.geom.axes import energy_edges as energy_edges
     from gammajax.infer.band import flux_band as flux_band
     from gammajax.infer.band import posterior_band as posterior_band
+    from gammajax.infer.compare import test_statistic as test_statistic
+    from gammajax.infer.contour import contour as contour
+    from gammajax.infer.contour import surface as surface
+    from gammajax.infer.coverage import coverage as coverage
     from gammajax.infer.derived import energy_flux as energy_flux
     from gammajax.infer.derived import flux as flux
     from gammajax.infer.derived import pivot_energy as pivot_energy
@@ -36,7 +40,12 @@ if TYPE_CHECKING:
     from gammajax.infer.evidence import evidence as evidence
     from gammajax.infer.fit import Fit as Fit
     from gammajax.infer.fit import fit as fit
+    from gammajax.infer.goodness import goodness as goodness
+    from gammajax.infer.limits import asymmetric_errors as asymmetric_errors
+    from gammajax.infer.limits import lower_limit as lower_limit
+    from gammajax.infer.limits import upper_limit as upper_limit
     from gammajax.infer.posterior import Posterior as Posterior
+    from gammajax.infer.predictive import predictive as predictive
     from gammajax.infer.profile import Profile as Profile
     from gammajax.infer.profile import profile as profile
     from gammajax.infer.refit import refit_toys as refit_toys
@@ -121,6 +130,10 @@ _HOME = {
     "energy_edges": "geom.axes",
     "flux_band": "infer.band",
     "posterior_band": "infer.band",
+    "test_statistic": "infer.compare",
+    "contour": "infer.contour",
+    "surface": "infer.contour",
+    "coverage": "infer.coverage",
     "Evidence": "infer.evidence",
     "evidence": "infer.evidence",
     "energy_flux": "infer.derived",
@@ -128,7 +141,12 @@ _HOME = {
     "pivot_energy": "infer.derived",
     "Fit": "infer.fit",
     "fit": "infer.fit",
+    "goodness": "infer.goodness",
+    "asymmetric_errors": "infer.limits",
+    "lower_limit": "infer.limits",
+    "upper_limit": "infer.limits",
     "Posterior": "infer.posterior",
+    "predictive": "infer.predictive",
     "Profile": "infer.profile",
     "profile": "infer.profile",
     "refit_toys": "infer.refit",

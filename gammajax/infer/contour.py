@@ -179,9 +179,7 @@ def contour(
     along = _directions(start, pair, points)
     held = np.isin(np.arange(len(start.z)), pair)
     root = np.sqrt(-2.0 * np.log1p(-np.asarray(levels)))
-    rays = Ray(
-        np.tile(held, (len(levels) * points, 1)), np.tile(along, (len(levels), 1)), np.repeat(root, points)
-    )
+    rays = Ray(np.tile(held, (len(levels) * points, 1)), np.tile(along, (len(levels), 1)), np.repeat(root, points))
     found, natural = start.cross(rays)
     shape = (len(levels), points)
     usable = np.isin(found.end, [End.FOUND, End.BOUND, End.NEW_MINIMUM])[:, None]

@@ -179,7 +179,9 @@ def _next(state, t, excess, rise, z, status, ray, reach, farthest) -> _State:
     trials = state.trials + 1
     end = jnp.asarray(_SEARCHING)
     end = jnp.where(trials >= _MAX_TRIALS, End.MAX_TRIALS, end)
-    end = jnp.where(bracketed & (width <= 1e-9 * high), jnp.where(jnp.isfinite(above), End.MAX_TRIALS, End.NOT_FINITE), end)
+    end = jnp.where(
+        bracketed & (width <= 1e-9 * high), jnp.where(jnp.isfinite(above), End.MAX_TRIALS, End.NOT_FINITE), end
+    )
     end = jnp.where(~bracketed & (t >= farthest), End.ENDLESS, end)
     end = jnp.where(~too_far & (t >= reach), End.BOUND, end)
     end = jnp.where(near, End.FOUND, end)

@@ -199,6 +199,3 @@ def _by_name(datasets: Datasets, problem: Problem, counts) -> tuple[dict[str, np
                 off[dataset.name] = arrays[1][:, row, :n]
     order = datasets.names
     return {x: on[x] for x in order}, {x: off[x] for x in order if x in off}
-
-
-
