@@ -3,6 +3,7 @@
 import math
 
 import jax.numpy as jnp
+import numpy as np
 
 from gammajax._typing import Array, Float
 
@@ -37,3 +38,18 @@ def power_integral(index, low, high):
     """`int_low^high E^-index dE`, finite and smooth through index = 1."""
     length = jnp.log(high / low)
     return jnp.exp((1.0 - index) * jnp.log(low)) * length * relative_expm1((1.0 - index) * length)
+
+
+def bin_limits(nodes: Float[Array, "*bin node"]) -> tuple[Float[Array, "*bin"], Float[Array, "*bin"]]:
+    """Edges of the bins whose Gauss-Legendre nodes in ln E these are."""
+    reach = np.polynomial.legendre.leggauss(nodes.shape[-1])[0][-1]
+    first, last = jnp.log(nodes[..., 0]), jnp.log(nodes[..., -1])
+    middle, half = 0.5 * (first + last), 0.5 * (last - first) / reach
+    return jnp.exp(middle - half), jnp.exp(middle + half)
+
+
+def bare_weights(nodes: Float[Array, "*bin node"]) -> Float[Array, "*bin node"]:
+    """The weights that belong to Gauss-Legendre nodes in ln E, without any factor in them."""
+    low, high = bin_limits(nodes)
+    shares = jnp.broadcast_to(0.5 * np.polynomial.legendre.leggauss(nodes.shape[-1])[1], nodes.shape)
+    return jnp.log(high / low)[..., None] * shares * nodes

@@ -6,6 +6,7 @@ from jax.scipy.special import erf
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.models.spectral.base import Nodes, SpectralModel
+from gammajax.models.spectral.closed import bin_limits
 from gammajax.params.field import param
 from gammajax.units import FLUX
 
@@ -26,7 +27,7 @@ class GaussianSpectralModel(SpectralModel):
         return self.amplitude / (self.sigma * jnp.sqrt(2.0 * jnp.pi)) * jnp.exp(-0.5 * x**2)
 
     def integrate(self, nodes: Nodes, weights: Nodes, power: int = 0) -> Float[Array, "*bin"]:
-        low, high = _limits(jnp.asarray(nodes))
+        low, high = bin_limits(jnp.asarray(nodes))
         left, right = (low - self.mean) / self.sigma, (high - self.mean) / self.sigma
         inside = self.amplitude * 0.5 * (erf(right / np.sqrt(2.0)) - erf(left / np.sqrt(2.0)))
         if power:
@@ -34,14 +35,6 @@ class GaussianSpectralModel(SpectralModel):
             inside = self.mean * inside + self.amplitude * self.sigma * bell
         # Weights with a factor in them (an efficiency): its mean over the bin; zero for a padded bin.
         return inside * jnp.sum(jnp.asarray(weights), axis=-1) / (high - low)
-
-
-def _limits(nodes: Float[Array, "*bin node"]) -> tuple[Float[Array, "*bin"], Float[Array, "*bin"]]:
-    """Edges of the bins whose Gauss-Legendre nodes in ln E these are."""
-    reach = np.polynomial.legendre.leggauss(nodes.shape[-1])[0][-1]
-    first, last = jnp.log(nodes[..., 0]), jnp.log(nodes[..., -1])
-    middle, half = 0.5 * (first + last), 0.5 * (last - first) / reach
-    return jnp.exp(middle - half), jnp.exp(middle + half)
 
 
 class LogGaussianSpectralModel(SpectralModel):
