@@ -166,7 +166,7 @@ def _dataset_from_node(node: Node) -> Spectrum:
         raise FileFormatError(f"{node.where}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
     read = {"name": node.text, "livetime": node.number, "provenance": lambda _: _provenance(node.group("provenance"))}
     names = [field.name for field in dataclasses.fields(_KINDS[kind])]
-    fields = {
+    fields: dict[str, Any] = {
         name: read[name](name) if name in read else node.array(name, kinds="b" if name.startswith("mask") else "iuf")
         for name in names
     }

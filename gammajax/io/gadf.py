@@ -77,7 +77,7 @@ def read_gadf(path: str | Path) -> GadfSpectrum:
         primary: Any = hdus[0]
         name = text(primary.header, "NAME", path.stem)
         origin = _origin(hdus, path, primary.header)
-    masks = {key: found.pop(key) > 0 for key in ("mask_safe", "mask_fit") if key in found}
+    masks: dict[str, Any] = {key: found.pop(key) > 0 for key in ("mask_safe", "mask_fit") if key in found}
     return GadfSpectrum(name, energy, energy_true, exposure, edisp, livetime=livetime, **origin, **found, **masks)
 
 

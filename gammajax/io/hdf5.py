@@ -162,7 +162,7 @@ def _read_group(path: Path, group: h5py.Group, depth: int = 0) -> Node:
     if depth > _DEEPEST:
         raise FileFormatError(f"{where} is nested more than {_DEEPEST} groups deep")
     content: dict[str, Any] = {name: _attribute(value, f"{where}: {name}") for name, value in group.attrs.items()}
-    for name in group:
+    for name in map(str, group):
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise FileFormatError(f"{where}: {name!r} is a link to elsewhere, which is not followed")
         item: Any = group[name]

@@ -250,7 +250,7 @@ class Models(Mapping[str, Member]):
         those links. To a name that ends in .h5 or .hdf5, everything goes into one HDF5 file.
         """
         path = Path(path)
-        if path.suffix in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES:
             if gammapy or freeze_links:
                 raise ConfigError(
                     f"{path}: Gammapy reads YAML; gammapy and freeze_links are for a name ending in .yaml"
@@ -261,7 +261,7 @@ class Models(Mapping[str, Member]):
         content: dict[str, Any] = {"components": [writer.component(name, model) for name, model in self.filled.items()]}
         if self._covariance is not None:
             # Gammapy applies the matrix by position to all parameters that it counts, linked ones too.
-            tabled = [name for name, m in self._members.items() if gammapy and not known_to_gammapy(m.spectral)]
+            tabled = [name for name, m in self.sources.items() if gammapy and not known_to_gammapy(m.spectral)]
             gone = {f"{name}.{p}" for name in tabled for p, _, _ in slots(self._members[name])}
             paths = [p for p in rows if p not in gone]
             file = path.with_name(f"{path.stem}_covariance.dat")

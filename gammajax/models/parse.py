@@ -170,7 +170,7 @@ def _background(
     fields = {f.name: spec_of(f) for f in dataclasses.fields(BackgroundNorm)}
     _check_keys(parameters, tuple(k for k, spec in fields.items() if isinstance(spec, ParamSpec)), name)
     values = {k: _parameter(v, fields[k], f"{name}.{k}", entries) for k, v in parameters.items()}
-    given = {k: x for k, x in values.items() if x is not None}
+    given: dict[str, Any] = {k: x for k, x in values.items() if x is not None}
     return name, BackgroundNorm(**given, datasets_names=tuple(listed)), entries
 
 
