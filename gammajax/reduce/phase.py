@@ -73,8 +73,8 @@ class PhaseBackground:
 
 def intervals(given: Any, what: str) -> tuple[Interval, ...]:
     """Phase intervals within 0..1 from a pair or a list of pairs; those that pass a whole number are cut there."""
-    pairs = [given] if np.ndim(given) == 1 else given
     try:
+        pairs = [given] if np.ndim(given) == 1 and len(given) else given
         bounds = [(float(low), float(high)) for low, high in pairs]
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{what} is a pair (start, stop) of phases or a list of pairs, got {given!r}") from error

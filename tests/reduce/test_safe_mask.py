@@ -1,8 +1,10 @@
+import equinox as eqx
 import numpy as np
 import pytest
-from made_runs import EDGES, flat_aeff, made_run, sharp_edisp
+from astropy.coordinates import SkyCoord
+from made_runs import EDGES, SOURCE, flat_aeff, made_run, sharp_edisp
 
-from gammajax.datasets.spectrum import SpectrumDatasetOnOff
+from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import ConfigError
 from gammajax.reduce.safe_mask import SafeMask
 from gammajax.reduce.thresholds import aeff_threshold, bias_threshold
@@ -76,3 +78,52 @@ def test_methods_are_combined():
 def test_misspelt_method():
     with pytest.raises(ConfigError, match="nearest: 'aeff-max'"):
         SafeMask("aef-max")
+
+
+def test_energies_and_masks_of_the_user():
+    low, high = float(EDGES[3]) * (1 + 1e-8), float(EDGES[9])
+    np.testing.assert_array_equal(
+        safe(SafeMask(energy_min=low, energy_max=f"{high} TeV")), (np.arange(12) >= 3) & (np.arange(12) < 9)
+    )
+    np.testing.assert_array_equal(safe(SafeMask("bkg-peak", user=np.arange(12) > 7)), np.arange(12) > 7)
+    np.testing.assert_array_equal(safe(SafeMask(user=lambda d, run: np.asarray(d.counts_off) > 3)), np.arange(12) < 8)
+    with pytest.raises(ConfigError, match="12 bools, one per energy bin, got int64"):
+        safe(SafeMask(user=np.arange(12)))
+    with pytest.raises(ConfigError, match="12 bools"):
+        safe(SafeMask(user=lambda d, run: np.ones(3, bool)))
+    with pytest.raises(ConfigError, match="is not below"):
+        SafeMask(energy_min="2 TeV", energy_max=1.0)
+
+
+def test_the_response_of_the_file():
+    rising = flat_aeff()
+    rising = eqx.tree_at(lambda a: a.values, rising, np.arange(1.0, 7)[:, None] * np.array([10.0, 8.0, 1.0, 1.0]))
+    run = made_run(aeff=rising, edisp=sharp_edisp())
+    points = np.asarray(rising.energy.edges)
+
+    def threshold(**options):
+        mask = SafeMask("aeff-max", aeff_percent=60, irfs="DL3", **options).apply(dataset(), run, 0.5).mask_safe
+        return EDGES[:-1][np.asarray(mask)].min()
+
+    at = SkyCoord(*SOURCE, unit="deg")
+    for options, offset in (({}, 0.0), ({"fixed_offset": "0.5 deg"}, 0.5), ({"position": at}, 0.5)):
+        area = np.asarray(rising.evaluate(points, offset))
+        expected = points[area > 0.6 * area.max()].min()
+        assert threshold(**options) == EDGES[expected <= EDGES].min()
+    mask = SafeMask("edisp-bias", irfs="DL3").apply(dataset(), run, 0.5).mask_safe
+    assert np.asarray(mask).any()
+    with pytest.raises(ConfigError, match="not both"):
+        SafeMask(fixed_offset=1.0, position=SkyCoord("0d", "0d"))
+    with pytest.raises(ConfigError, match="irfs is"):
+        SafeMask(irfs="DL5")
+
+
+def test_a_known_background_of_zero_is_not_safe():
+    background = np.array([0.0, 0, 5, 3, 2, 1, 1, 1, 1, 1, 0, 0])
+    known = SpectrumDataset(name="k", energy=EDGES, energy_true=EDGES, exposure=np.ones(12), background=background)
+    run = made_run(n=20)
+    np.testing.assert_array_equal(SafeMask().apply(known, run, 0.5).mask_safe, background > 0)
+    shifted = eqx.tree_at(lambda d: d.background, known, np.roll(background, 2))
+    np.testing.assert_array_equal(SafeMask("bkg-peak").apply(shifted, run, 0.5).mask_safe, np.arange(12) >= 4)
+    none = eqx.tree_at(lambda d: d.background, known, np.zeros(12))
+    assert np.asarray(SafeMask().apply(none, run, 0.5).mask_safe).all()

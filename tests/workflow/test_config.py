@@ -5,6 +5,9 @@ import pytest
 import yaml
 
 from gammajax.errors import ConfigError, FileFormatError, MissingFile
+from gammajax.geom.figures import Ellipse
+from gammajax.reduce.background import IRFBackground
+from gammajax.reduce.phase import PhaseBackground
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
 from gammajax.workflow.config import ReductionConfig
 
@@ -248,3 +251,55 @@ def test_messages(tmp_path, content, message):
 def test_absent_file(tmp_path):
     with pytest.raises(MissingFile, match="absent.yaml"):
         ReductionConfig.read(tmp_path / "absent.yaml")
+
+
+def test_regions_of_any_shape(tmp_path):
+    (tmp_path / "on.reg").write_text("icrs\nellipse(83.63, 22.01, 0.2, 0.1, 30)\n")
+    for text in ("icrs;ellipse(83.63, 22.01, 0.2, 0.1, 30)", "on.reg"):
+        assert read(tmp_path, changed("datasets", on_region=text)).on_region.figure == Ellipse(0.4, 0.2)
+    for wrong, message in (("crab", "datasets.on_region: 'crab' cannot"), ("off.reg", "does not exist")):
+        with pytest.raises((ConfigError, MissingFile), match=message):
+            read(tmp_path, changed("datasets", on_region=wrong))
+
+
+def test_backgrounds(tmp_path):
+    def of(**entries):
+        return read(tmp_path, changed("datasets", background=entries)).background
+
+    assert of(method="irf") == IRFBackground()
+    assert of(method="irf", parameters={"exact": False}) == IRFBackground(exact=False)
+    assert of(method="none") is None
+    phases = {"on_phase": [0.9, 1.1], "off_phase": [[0.2, 0.4], [0.5, 0.6]], "phase_column_name": "PH"}
+    expected = PhaseBackground((0.9, 1.1), [(0.2, 0.4), (0.5, 0.6)], "PH")
+    assert of(method="phase", parameters=phases) == expected
+    for wrong, message in (
+        ({"on_phase": [0.9, 1.1]}, "off_phase is missing"),
+        ({**phases, "off_phase": [0.3]}, "off_phase must be a pair"),
+        ({**phases, "off_phase": [0.9, 1.0]}, "background.parameters: phase intervals overlap"),
+        ({**phases, "phase": 1}, "has no 'phase'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            of(method="phase", parameters=wrong)
+
+
+def test_groups_of_runs(tmp_path):
+    groups = {"low": [1, 2], 2006: [3]}
+    assert read(tmp_path, changed("datasets", stack=groups)).stack == {1: "low", 2: "low", 3: "2006"}
+    for wrong, message in (
+        ({"a": [1], "b": [1]}, "run 1 stands under 'a' and under 'b'"),
+        ({"a": 1}, "datasets.stack.a must be a list"),
+        ({"a": []}, "lists no run"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            read(tmp_path, changed("datasets", stack=wrong))
+
+
+def test_all_parameters_of_the_safe_mask(tmp_path):
+    parameters = {"irfs": "DL3", "position": {"frame": "galactic", "lon": "184.56 deg", "lat": "-5.78 deg"}}
+    parameters |= {"energy_min": "300 GeV", "energy_max": 50.0, "bias_percent": 5}
+    mask = read(tmp_path, changed("datasets", safe_mask={"parameters": parameters})).safe_mask
+    assert (mask.irfs, mask.energy_min, mask.energy_max) == ("DL3", 0.3, 50.0)
+    assert mask.position == (pytest.approx(83.63, abs=0.02), pytest.approx(22.02, abs=0.02))
+    parameters["fixed_offset"] = "0.5 deg"
+    with pytest.raises(ConfigError, match=r"datasets\.safe_mask: .* not both"):
+        read(tmp_path, changed("datasets", safe_mask={"parameters": parameters}))
