@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from gammapy.datasets import Datasets as Reference
+    from gammapy.datasets import SpectrumDatasetOnOff
     from gammapy.modeling import models as reference
     from gammapy.stats import cash, wstat
 
@@ -119,3 +120,27 @@ def test_we_read_what_gammapy_writes(tmp_path):
     back = gj.Datasets.read_ogip(files)
     assert back.names == on_off().names
     np.testing.assert_allclose(ours(back, log_parabola()), ours(on_off(), log_parabola()), rtol=1e-6)
+
+
+def test_datasets_of_gammapy_with_models(tmp_path):
+    """Datasets and models that Gammapy writes together are read together, with equal statistic."""
+    theirs = Reference.read(on_off().write(tmp_path / "ours"))
+    theirs.models = reference_models(beta=0.0)
+    theirs.write(tmp_path / "datasets.yaml", filename_models=tmp_path / "models.yaml")
+    data, models = gj.Datasets.read(tmp_path / "datasets.yaml"), gj.Models.read(tmp_path / "models.yaml")
+    np.testing.assert_allclose(ours(data, models), [d.stat_sum() for d in theirs], rtol=1e-6)
+
+
+def test_gammapy_reads_what_we_read_of_real_data(tmp_path, gammajax_data):
+    """Spectra of five instruments: read, written, read by Gammapy, with the statistic of the first file."""
+    folder = gammajax_data / "joint-crab" / "spectra"
+    names = ["hess/pha_obs23523", "magic/pha_obs5029747", "veritas/pha_obs54809", "fact/pha_stacked", "fermi/pha_obs0"]
+    data = gj.Datasets.read_ogip([folder / f"{name}.fits" for name in names])
+    theirs = Reference.read(data.write(tmp_path))
+    theirs.models = reference_models(beta=0.0)
+    np.testing.assert_allclose(ours(data, log_parabola(beta=0.0)), [d.stat_sum() for d in theirs], rtol=1e-6)
+    first = Reference(
+        [SpectrumDatasetOnOff.read(folder / f"{name}.fits", name=f"d{i}") for i, name in enumerate(names)]
+    )
+    first.models = reference_models(beta=0.0)
+    np.testing.assert_allclose([d.stat_sum() for d in theirs], [d.stat_sum() for d in first], rtol=1e-6)
