@@ -57,7 +57,7 @@ def test_a_killed_run_goes_on_to_the_bit(asimov_spectra, tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert process.returncode == -signal.SIGKILL, process.stderr
     done = read_tree(path, "checkpoint").group("draws").array("values", 3).shape[0]

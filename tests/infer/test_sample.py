@@ -250,7 +250,7 @@ def test_chains_are_spread_over_devices(asimov_spectra, truth_fit, tmp_path):
     path = os.pathsep.join(p for p in sys.path if p)
     environment = {**os.environ, "PYTHONPATH": path, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     command = [sys.executable, "-c", DEVICES, str(tests), str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     spread = Posterior.read(tmp_path / "posterior.h5")
     assert spread.samples.shape == (8, 600, 3)
