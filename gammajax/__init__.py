@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
     from gammajax.errors import GammajaxError as GammajaxError
     from gammajax.geom.axes import energy_edges as energy_edges
+    from gammajax.geom.parse import region as region
     from gammajax.infer.band import flux_band as flux_band
     from gammajax.infer.band import posterior_band as posterior_band
     from gammajax.infer.compare import test_statistic as test_statistic
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from gammajax.infer.sample import sample as sample
     from gammajax.infer.variational import Variational as Variational
     from gammajax.infer.variational import variational as variational
+    from gammajax.io.regions import read_region as read_region
     from gammajax.io.skymap import read_exclusion_mask as read_exclusion_mask
     from gammajax.likelihood.expected import predict_counts as predict_counts
     from gammajax.likelihood.problem import Problem as Problem
@@ -105,11 +107,20 @@ if TYPE_CHECKING:
     from gammajax.params.priors import Normal as Normal
     from gammajax.params.priors import Tempered as Tempered
     from gammajax.params.priors import Uniform as Uniform
+    from gammajax.reduce.background import IRFBackground as IRFBackground
+    from gammajax.reduce.info import info_table as info_table
+    from gammajax.reduce.livetime import effective_livetime_map as effective_livetime_map
+    from gammajax.reduce.livetime import livetime_map as livetime_map
+    from gammajax.reduce.livetime import livetime_table as livetime_table
+    from gammajax.reduce.livetime import sky_grid as sky_grid
+    from gammajax.reduce.phase import PhaseBackground as PhaseBackground
     from gammajax.reduce.pipeline import reduce_spectra as reduce_spectra
     from gammajax.reduce.reflected import ReflectedRegions as ReflectedRegions
     from gammajax.reduce.reflected import WobbleRegions as WobbleRegions
     from gammajax.reduce.safe_mask import SafeMask as SafeMask
+    from gammajax.reduce.stack import stack_by as stack_by
     from gammajax.reduce.stack import stack_spectra as stack_spectra
+    from gammajax.reduce.theta_squared import theta_squared_table as theta_squared_table
     from gammajax.simulate.archive import simulate_dl3 as simulate_dl3
 
 _HOME = {
@@ -128,6 +139,7 @@ _HOME = {
     "SpectrumDatasetOnOff": "datasets.spectrum",
     "GammajaxError": "errors",
     "energy_edges": "geom.axes",
+    "region": "geom.parse",
     "flux_band": "infer.band",
     "posterior_band": "infer.band",
     "test_statistic": "infer.compare",
@@ -154,6 +166,7 @@ _HOME = {
     "Variational": "infer.variational",
     "variational": "infer.variational",
     "read_exclusion_mask": "io.skymap",
+    "read_region": "io.regions",
     "predict_counts": "likelihood.expected",
     "Problem": "likelihood.problem",
     "nll": "likelihood.problem",
@@ -207,10 +220,19 @@ _HOME = {
     "Tempered": "params.priors",
     "Uniform": "params.priors",
     "reduce_spectra": "reduce.pipeline",
+    "IRFBackground": "reduce.background",
+    "info_table": "reduce.info",
+    "effective_livetime_map": "reduce.livetime",
+    "livetime_map": "reduce.livetime",
+    "livetime_table": "reduce.livetime",
+    "sky_grid": "reduce.livetime",
+    "PhaseBackground": "reduce.phase",
     "ReflectedRegions": "reduce.reflected",
     "WobbleRegions": "reduce.reflected",
     "SafeMask": "reduce.safe_mask",
+    "stack_by": "reduce.stack",
     "stack_spectra": "reduce.stack",
+    "theta_squared_table": "reduce.theta_squared",
     "simulate_dl3": "simulate.archive",
 }
 

@@ -36,7 +36,7 @@ def sized(on: Region, rad_max: RadMax | None) -> Region:
     if not isinstance(on, Circle):
         raise ConfigError(
             "the response is point-like (RAD_MAX): it was made for circles, so the on region must be a position, or a "
-            f"circle of the radius RAD_MAX, not a {kind(on)}"
+            f"circle of the radius RAD_MAX, not this {kind(on)}"
         )
     if not rad_max.is_fixed:
         if on.radius is not None:

@@ -35,10 +35,10 @@ def response(
             raise ConfigError(
                 "a point-like response (RAD_MAX) holds the containment already: no containment correction"
             )
+        if not isinstance(on, Circle):
+            raise ConfigError(f"a containment correction is known for circles only, not for this {kind(on)}")
         if observation.psf is None:
             raise ConfigError("a containment correction needs a PSF, and the run has none")
-        if not isinstance(on, Circle):
-            raise ConfigError(f"a containment correction is known for circles only, not for a {kind(on)}")
         psf = observation.psf
     offsets, weights = np.array([offset]), np.ones(1)
     if not use_region_center:
