@@ -1,6 +1,7 @@
 """Fits, profiles, toys and posteriors in HDF5 files: everything comes back, and what is malformed is named."""
 
 import dataclasses
+from pathlib import Path
 
 import equinox as eqx
 import h5py
@@ -59,7 +60,7 @@ def made_fit(models=None, **changes):
     fields = {
         "models": models, "stat": 123.456789012345678, "stat_per_dataset": {"d/0": 100.0, "d 1": 23.456789012345678},
         "success": True, "status": Status.PLATEAU, "message": "Ended on a plateau: äöü.", "steps": 17, "n_bins": 24,
-        "hessian": np.arange(n * n, dtype=float).reshape(n, n), "nodes": 4,
+        "hessian": np.arange(n * n, dtype=float).reshape(n, n), "nodes": 4, "deviance": 20.5,
         "timings": {"compile": 1.5, "run": 0.25, "total": 1.75},
     }  # fmt: skip
     return Fit(**(fields | changes))
@@ -265,3 +266,11 @@ def test_damages_are_named(tmp_path, cls, make, damage, message):
     with pytest.raises(FileFormatError, match=message) as caught:
         cls.read(path)
     assert "x.h5" in str(caught.value)
+
+
+@pytest.mark.parametrize("cls", [Fit, Profile, Toys, Posterior, gj.SpectrumDataset, gj.SpectrumDatasetOnOff])
+def test_the_schema_is_written_down(cls):
+    """Every field of a result or dataset stands in docs/file_formats.md."""
+    text = (Path(__file__).parents[2] / "docs" / "file_formats.md").read_text()
+    for field in dataclasses.fields(cls):
+        assert f"`{field.name}`" in text or f"`{field.name}/" in text, field.name

@@ -100,3 +100,42 @@ def test_malformed(file, change, message):
     with pytest.raises(FileFormatError, match=message) as caught:
         read_gadf(changed(file, change))
     assert "changed.fits" in str(caught.value)
+
+
+def test_livetime_and_origin(file, tmp_path):
+    from gammajax.datasets.spectrum import Provenance
+
+    made = vars(counting(n=1)[0]) | {"livetime": 1234.5, "provenance": Provenance("CTAO", (7, 20131103103))}
+    back = gj.Datasets.read(gj.Datasets([gj.SpectrumDataset(**made)]).write(tmp_path))[0]
+    assert float(back.livetime) == 1234.5
+    assert back.provenance == Provenance("CTAO", (7, 20131103103))
+
+
+@pytest.mark.parametrize(
+    ("meta", "livetime"), [('{"livetime": "2 h"}', 7200.0), ('{"livetime": 60}', 60.0), ("{}", np.nan), ("[1]", np.nan)]
+)
+def test_livetime_in_the_meta_of_a_map(file, meta, livetime):
+    def change(hdus):
+        del hdus["EXPOSURE"].header["LIVETIME"]
+        hdus["EXPOSURE"].header["META"] = meta
+
+    np.testing.assert_equal(read_gadf(changed(file, change)).livetime, livetime)
+
+
+@pytest.mark.parametrize("meta", ["{", '{"livetime": "2 m"}', '{"livetime": "long"}'])
+def test_a_meta_that_cannot_be_read(file, meta):
+    def change(hdus):
+        del hdus["EXPOSURE"].header["LIVETIME"]
+        hdus["EXPOSURE"].header["META"] = meta
+
+    with pytest.raises(FileFormatError, match=r"changed\.fits\[EXPOSURE\]: META holds no livetime"):
+        read_gadf(changed(file, change))
+
+
+def test_observations_in_a_meta_table(file):
+    def change(hdus):
+        rows = [fits.Column("TELESCOP", "8A", array=["HESS", "HESS"]), fits.Column("OBS_ID", "K", array=[5, 6])]
+        hdus.append(fits.BinTableHDU.from_columns(rows, name="META_TABLE"))
+
+    found = read_gadf(changed(file, change))
+    assert (found.telescope, found.obs_ids) == ("HESS", (5, 6))
