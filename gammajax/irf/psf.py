@@ -96,8 +96,7 @@ def _table_rows(psf: PSFTable, energy: Array, offset: Array) -> Float[Array, "po
         psf.cumulative,
         [floored_log(energy.ravel()), offset.ravel()],
     )
-    # extrapolated in the outer half bins, single steps may be negative
-    return jnp.pad(jnp.cumsum(jnp.maximum(jnp.diff(rows, axis=-1), 0.0), axis=-1), ((0, 0), (1, 0)))
+    return jnp.maximum(rows, 0.0)
 
 
 @jax.jit

