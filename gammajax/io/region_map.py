@@ -5,7 +5,7 @@ Reference: GADF "Sky maps", non-spatial axes (AXCOLSn, INTERPn); the region itse
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from astropy.io import fits
@@ -50,7 +50,8 @@ def read_region_map(path: str | Path) -> RegionMap:
         index = column_index(sky, "DATA")
         if index is None:
             raise FileFormatError(f"{path}[SKYMAP] has no column DATA")
-        unit = (sky.columns[index].unit or "").strip()
+        columns: Any = sky.columns
+        unit = (columns[index].unit or "").strip()
         values = column(sky, path, "DATA", unit=unit)
     # Rows are the last axis; within a row the first axis runs fastest, after two of length one.
     shape = tuple(axis.points.size - axis.edges for axis in reversed(axes))
@@ -66,7 +67,8 @@ def _axis(bands: fits.BinTableHDU, path: Path, number: int) -> MapAxis:
         raise FileFormatError(f"{path}[{bands.name}]: AXCOLS{number} or INTERP{number} ({interp}) is not understood")
     name = columns[0].removesuffix("_MIN").lower()
     index = column_index(bands, columns[0])
-    unit = "" if index is None else (bands.columns[index].unit or "").strip()
+    table: Any = bands.columns
+    unit = "" if index is None else (table[index].unit or "").strip()
     unit = "TeV" if name in ("energy", "energy_true") else unit
     found = [np.unique(column(bands, path, c, unit=unit)) for c in columns]
     points = found[0] if len(found) == 1 else np.append(found[0], found[1][-1])

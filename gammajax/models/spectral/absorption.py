@@ -46,7 +46,7 @@ class EBLAbsorptionNorm(NormSpectralModel):
     nodes_z: Float[Array, "redshift"] = table()
     nodes_e: Float[Array, "energy"] = table()
     depth: Float[Array, "redshift energy"] = table()
-    given: tuple[int, int] = eqx.field(static=True)
+    given: tuple[int, int] = eqx.field(static=True, default=(0, 0))
     """Where the table as given begins in the extended one."""
     filename: str = eqx.field(static=True, default="")
 
@@ -63,7 +63,8 @@ class EBLAbsorptionNorm(NormSpectralModel):
         energy = np.asarray(to_value(energy, "TeV", "EBLAbsorptionNorm.energy"))
         param, data = (np.asarray(to_value(x, "", "EBLAbsorptionNorm")) for x in (param, data))
         _check(energy, param, data)
-        self.nodes_z, self.nodes_e, self.depth, self.given = _extended(energy, param, data)
+        extended: Any = _extended(energy, param, data)
+        self.nodes_z, self.nodes_e, self.depth, self.given = extended
         self.redshift, self.alpha_norm, self.filename = redshift, alpha_norm, str(filename)
 
     @classmethod

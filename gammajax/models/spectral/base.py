@@ -74,7 +74,7 @@ class SpectralModel(Model):
     def _moment(self, energy_min: Any, energy_max: Any, power: int) -> u.Quantity:
         low, high = (to_value(x, "TeV", n) for x, n in ((energy_min, "energy_min"), (energy_max, "energy_max")))
         split = pieces(low, high, self.kinks())
-        values = np.asarray(_integrated(self, split.nodes, split.weights, power))
+        values = np.asarray(_integrated(self, jnp.asarray(split.nodes), jnp.asarray(split.weights), power))
         flux = FLUX if self.unit == DNDE else "TeV"
         return u.Quantity(split.total(values), f"TeV {flux}" if power else flux)
 

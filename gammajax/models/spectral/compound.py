@@ -4,6 +4,7 @@ import operator as python_operator
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from astropy import units as u
 
 from gammajax._typing import Array, Float, Scalar
@@ -48,9 +49,9 @@ class CompoundSpectralModel(SpectralModel):
             parts = (part.integrate(nodes, weights, power) for part in (first, second))
             return OPERATORS[self.operator](*parts)
         if self.operator == "truediv":
-            return first.integrate(nodes, weights / evaluate(second, nodes), power)
+            return first.integrate(nodes, weights / evaluate(second, jnp.asarray(nodes)), power)
         flux, factor = (second, first) if first.unit == "" else (first, second)
-        return flux.integrate(nodes, weights * evaluate(factor, nodes), power)
+        return flux.integrate(nodes, weights * evaluate(factor, jnp.asarray(nodes)), power)
 
 
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}

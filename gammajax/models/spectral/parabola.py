@@ -23,7 +23,8 @@ class LogParabola(SpectralModel):
     @classmethod
     def from_log10(cls, *, beta: Any, **others: Any) -> Self:
         """The model of a `beta` that belongs to the decadic logarithm, as many publications give it."""
-        return cls(beta=to_number(beta, "", "beta") / math.log(10), **others)
+        natural: Any = to_number(beta, "", "beta") / math.log(10)
+        return cls(beta=natural, **others)
 
     def dnde(self, energy: Scalar) -> Scalar:
         x = jnp.log(energy / self.reference)
@@ -43,7 +44,8 @@ class LogParabola2(SpectralModel):
     @classmethod
     def from_log10(cls, *, beta: Any, **others: Any) -> Self:
         """The model of a `beta` that belongs to the decadic logarithm."""
-        return cls(beta=to_number(beta, "", "beta") / math.log(10), **others)
+        natural: Any = to_number(beta, "", "beta") / math.log(10)
+        return cls(beta=natural, **others)
 
     def dnde(self, energy: Scalar) -> Scalar:
         curved = self.alpha + self.beta * jnp.log(energy / self.escale)
@@ -62,7 +64,8 @@ class LogParabolaNorm(NormSpectralModel):
     @classmethod
     def from_log10(cls, *, beta: Any, **others: Any) -> Self:
         """The model of a `beta` that belongs to the decadic logarithm."""
-        return cls(beta=to_number(beta, "", "beta") / math.log(10), **others)
+        natural: Any = to_number(beta, "", "beta") / math.log(10)
+        return cls(beta=natural, **others)
 
     def dnde(self, energy: Scalar) -> Scalar:
         x = jnp.log(energy / self.reference)

@@ -34,7 +34,8 @@ class PiecewiseNormSpectralModel(NormSpectralModel):
 
     def __init__(self, energy: Any, norms: Any = None, *, interp: str = "log"):
         self.energy, self.interp = energy, interp
-        self.norms = np.ones(np.shape(self.energy)) if norms is None else norms
+        ones: Any = np.ones(np.shape(self.energy))
+        self.norms = ones if norms is None else norms
 
     def __check_init__(self) -> None:
         if self.interp not in SCALES:

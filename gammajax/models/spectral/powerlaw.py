@@ -6,11 +6,12 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from astropy import units as u
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import UnitMismatch
-from gammajax.models.spectral.base import Nodes, NormSpectralModel, SpectralModel
+from gammajax.models.spectral.base import Nodes, NormSpectralModel, SpectralModel, evaluate
 from gammajax.models.spectral.closed import bare_weights, bin_limits, power_integral
 from gammajax.numeric.safe import safe_divide
 from gammajax.params.field import ParamSpec, param, spec_of
@@ -124,18 +125,23 @@ class BrokenPowerLaw(SpectralModel):
         return self.amplitude * jnp.exp(-jnp.where(x < 0, self.index1, self.index2) * x)
 
     def integrate(self, nodes: Nodes, weights: Nodes, power: int = 0) -> Float[Array, "*bin"]:
-        # The bin with the break by the closed form: nodes would let the statistic jump where the break passes them.
+        # The bin with the break in two parts: nodes would let the statistic jump where the break passes them.
         nodes = jnp.asarray(nodes)
-        low, high = bin_limits(nodes)
-        here = (low < self.ebreak) & (self.ebreak < high)
-        middle = jnp.where(here, self.ebreak, jnp.sqrt(low * high))
-        below = power_integral(self.index1 - power, low / middle, jnp.ones_like(low))
-        above = power_integral(self.index2 - power, jnp.ones_like(low), high / middle)
-        exact = self.amplitude * middle ** (power + 1) * (below + above)
-        found = super().integrate(nodes, weights, power)
+        low, high = (jnp.log(x) for x in bin_limits(nodes))
+        at = jnp.log(self.ebreak)
+        here = (low < at) & (at < high)
+        middle = jnp.where(here, at, low)
+        share, weight = (jnp.broadcast_to(x, nodes.shape) for x in np.polynomial.legendre.leggauss(nodes.shape[-1]))
+        exact = jnp.zeros_like(low)
+        for index, first, last in ((self.index1, low, middle), (self.index2, middle, high)):
+            half = 0.5 * (last - first)[..., None]
+            t = first[..., None] + half * (1.0 + share)
+            exact = exact + jnp.sum(half * weight * jnp.exp((power + 1.0) * t - index * (t - at)), axis=-1)
+        values = evaluate(self, nodes) * (nodes**power if power else 1.0)
+        found = jnp.sum(values * weights, axis=-1)
         # Weights may have a factor in them: its mean over the spectrum.
-        bare = super().integrate(nodes, bare_weights(nodes), power)
-        return jnp.where(here, exact * safe_divide(found, bare), found)
+        factor = safe_divide(found, jnp.sum(values * bare_weights(nodes), axis=-1))
+        return jnp.where(here, self.amplitude * exact * factor, found)
 
     def kinks(self) -> list[float]:
         return [float(self.ebreak)]

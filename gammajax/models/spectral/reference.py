@@ -1,6 +1,7 @@
 """Reference spectra: the Crab nebula, and cosmic rays at Earth."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 from astropy import units as u
@@ -43,13 +44,16 @@ def create_crab_spectral_model(reference: str = "meyer") -> SpectralModel:
     >>> float(create_crab_spectral_model("hegra").index)
     2.62
     """
-    makers = {
+    # Any: numbers become arrays at the door of each field.
+    power_law: Any = PowerLaw
+    cut_off: Any = ExpCutoffPowerLaw
+    makers: dict[str, Any] = {
         "meyer": MeyerCrabSpectralModel,
-        "hegra": lambda: PowerLaw(amplitude=2.83e-11, index=2.62),
-        "hess_pl": lambda: PowerLaw(amplitude=3.45e-11, index=2.63),
-        "hess_ecpl": lambda: ExpCutoffPowerLaw(amplitude=3.76e-11, index=2.39, lambda_=1 / 14.3),
+        "hegra": lambda: power_law(amplitude=2.83e-11, index=2.62),
+        "hess_pl": lambda: power_law(amplitude=3.45e-11, index=2.63),
+        "hess_ecpl": lambda: cut_off(amplitude=3.76e-11, index=2.39, lambda_=1 / 14.3),
         "magic_lp": lambda: LogParabola.from_log10(amplitude=3.23e-11, alpha=2.47, beta=0.24, reference=1.0),
-        "magic_ecpl": lambda: ExpCutoffPowerLaw(amplitude=3.80e-11, index=2.21, lambda_=1 / 6.0),
+        "magic_ecpl": lambda: cut_off(amplitude=3.80e-11, index=2.21, lambda_=1 / 6.0),
     }
     return _chosen(makers, reference, "Crab spectrum")()
 
@@ -74,8 +78,10 @@ def create_cosmic_ray_spectral_model(particle: str = "proton") -> SpectralModel:
         "electron": (6.85e-5, 3.21),
     }
     amplitude, index = _chosen(numbers, particle, "particle")
-    spectrum = PowerLaw(amplitude=amplitude * _SPHERE, index=index)
-    return spectrum + LogGaussianSpectralModel(L=3.19e-3 * _SPHERE) if particle == "electron" else spectrum
+    power_law: Any = PowerLaw
+    bump: Any = LogGaussianSpectralModel
+    spectrum = power_law(amplitude=amplitude * _SPHERE, index=index)
+    return spectrum + bump(L=3.19e-3 * _SPHERE) if particle == "electron" else spectrum
 
 
 def _chosen(choices, name, what):

@@ -37,7 +37,8 @@ class TemplateSpectralModel(SpectralModel):
     def __init__(self, energy: Any, values: Any, *, interp: str = "log", dimension: str | None = None):
         self.dimension = dimension_of(values, "TemplateSpectralModel.values") if dimension is None else dimension
         self.energy, self.interp = energy, interp
-        self.values = to_value(values, "", "values") if self.dimension == "" and not _inside(values) else values
+        bare: Any = to_value(values, "", "values") if self.dimension == "" and not _inside(values) else values
+        self.values = bare
 
     def __check_init__(self) -> None:
         tables = (self.energy, self.values)
@@ -45,7 +46,7 @@ class TemplateSpectralModel(SpectralModel):
             raise ModelError(f"TemplateSpectralModel: interp {self.interp!r} is not one of {', '.join(SCALES)}")
         # Only tables that a person gave: transformations build instances from tracers and placeholders.
         if all(isinstance(x, jax.Array) and not isinstance(x, Tracer) for x in tables):
-            _check_template(*map(np.asarray, tables), self.interp)
+            _check_template(np.asarray(self.energy), np.asarray(self.values), self.interp)
 
     @property
     def unit(self) -> str:

@@ -17,7 +17,7 @@ from gammajax.models.spectral.powerlaw import dimension_of
 from gammajax.models.spectral.scale import SCALES, unscaled
 from gammajax.numeric.interp import bracket, multilinear
 from gammajax.params.field import ParamSpec, param, table
-from gammajax.units import conversion
+from gammajax.units import DNDE, conversion
 
 _ENERGY = ("energy_true", "energy")
 
@@ -37,10 +37,10 @@ class TemplateNDSpectralModel(SpectralModel):
     points: Float[Array, "point"] = table()
     """Points of all axes, one after another, each on the scale of its axis."""
     values: Array = table()
-    axes: tuple[tuple[str, str, str, bool, int], ...] = eqx.field(static=True)
+    axes: tuple[tuple[str, str, str, bool, int], ...] = eqx.field(static=True, default=())
     """Name, unit, scale of each axis, if its points are edges, and where they begin."""
-    dimension: str = eqx.field(static=True)
-    filename: str = eqx.field(static=True)
+    dimension: str = eqx.field(static=True, default=DNDE)
+    filename: str = eqx.field(static=True, default="")
 
     def __init__(self, content: RegionMap, coordinates: Any = None, *, filename: str | Path = ""):
         named = [axis.name for axis in content.axes]
@@ -57,12 +57,13 @@ class TemplateNDSpectralModel(SpectralModel):
         both = zip(content.axes, begin.tolist(), strict=False)
         self.axes = tuple((axis.name, axis.unit, axis.interp, axis.edges, start) for axis, start in both)
         scaled = [SCALES[axis.interp](jnp.asarray(axis.points)) for axis in content.axes]
-        self.points = np.concatenate([np.asarray(x) for x in scaled])
+        points: Any = np.concatenate([np.asarray(x) for x in scaled])
         # Gammapy too takes values that are not finite for zero.
-        finite = np.where(np.isfinite(content.values), content.values, 0.0)
-        self.values = finite * conversion(content.unit, self.dimension)
+        finite: Any = np.where(np.isfinite(content.values), content.values, 0.0)
+        self.points, self.values = points, finite * conversion(content.unit, self.dimension)
         middle = [0.5 * (axis.points[0] + axis.points[-1]) for axis in content.axes if axis.name not in _ENERGY]
-        self.coordinates = np.array(middle) if coordinates is None else coordinates
+        start: Any = np.array(middle) if coordinates is None else coordinates
+        self.coordinates = start
         self.filename = str(filename)
 
     @classmethod
