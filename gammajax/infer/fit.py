@@ -26,7 +26,8 @@ from gammajax.io.hdf5 import hdf5_or_json, write_tree
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem, as_models
 from gammajax.likelihood.terms import least_stat
-from gammajax.models.collection import Covariance, Models
+from gammajax.models.collection import Models
+from gammajax.models.covariance import Covariance
 from gammajax.params.tree import has_weights
 
 Method = Literal["fisher", "lbfgs", "adam"]

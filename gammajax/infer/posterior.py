@@ -15,7 +15,8 @@ from gammajax.infer.quantity import Function, derive
 from gammajax.infer.record import check_paths, check_shape, from_node, write_record
 from gammajax.io.hdf5 import hdf5_or_json, read_tree
 from gammajax.io.json import write_json
-from gammajax.models.collection import Covariance, Models
+from gammajax.models.collection import Models
+from gammajax.models.covariance import Covariance
 from gammajax.tables import as_text, make_table
 
 R_HAT_LIMIT = 1.01

@@ -13,7 +13,8 @@ from gammajax.datasets.spectrum import Spectrum
 from gammajax.likelihood import stats
 from gammajax.likelihood.stats import Bins
 from gammajax.likelihood.terms import group_background
-from gammajax.models.collection import Member, Models, nameless
+from gammajax.models.collection import Models
+from gammajax.models.members import Member, nameless
 from gammajax.predict.spectrum import arrange, predict
 
 

@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from gammajax.errors import NothingToFit
 from gammajax.infer.fit import Fit
 from gammajax.infer.posterior import Posterior
-from gammajax.models.collection import Covariance, Models
+from gammajax.models.collection import Models
+from gammajax.models.covariance import Covariance
 from gammajax.plot.style import (
     BACKGROUND,
     FAINT,

@@ -8,7 +8,7 @@ import pytest
 from astropy import units as u
 
 import gammajax as gj
-from gammajax.models.collection import Covariance
+from gammajax.models.covariance import Covariance
 
 peer = pytest.importorskip("gammapy.modeling.models")
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -10,7 +10,7 @@ from astropy import units as u
 from made_spectra import on_off
 
 import gammajax as gj
-from gammajax.models.collection import Covariance
+from gammajax.models.covariance import Covariance
 
 pytest.importorskip("gammapy.datasets")
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -17,7 +17,8 @@ from gammajax.infer.minimise import Status
 from gammajax.infer.posterior import Posterior
 from gammajax.infer.profile import Profile
 from gammajax.infer.refit import Toys
-from gammajax.models.collection import Covariance, Models
+from gammajax.models.collection import Models
+from gammajax.models.covariance import Covariance
 
 
 class Net(gj.SpectralModel):

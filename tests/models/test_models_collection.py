@@ -197,7 +197,7 @@ MESSAGES = [
     (lambda m: m.add(crab=gj.SkyModel(gj.PowerLaw())), ModelError, r"a model named 'crab' is there already: drop\(\) it first"),
     (lambda m: m.drop("hess"), ModelError, "no model 'hess'; models are 'crab', 'pks'"),
     (lambda m: m["hess"], ModelError, "no model 'hess'"),
-    (lambda m: gj.Models(crab=gj.PowerLaw()), ModelError, r"'crab' must be a SkyModel, got PowerLaw: write crab=SkyModel\(spectral=...\)"),
+    (lambda m: gj.Models(crab=gj.PowerLaw()), ModelError, r"'crab' must be a SkyModel or a nuisance, got PowerLaw: write crab=SkyModel\(spectral=...\)"),
     (lambda m: gj.Models(a=gj.SkyModel(gj.PowerLaw(index=np.inf))), OutOfBounds, "a.spectral.index starts at inf"),
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ import yaml
 import gammajax as gj
 from gammajax.errors import GammajaxError, LinkError, ModelError, PriorError
 from gammajax.io.matrix import read_matrix, write_matrix
-from gammajax.models.collection import Covariance
+from gammajax.models.covariance import Covariance
 from gammajax.params.priors import Prior
 
 
