@@ -111,3 +111,9 @@ def test_public_names_exist():
 def test_unknown_public_name():
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         gammajax.fitt  # noqa: B018
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest imports test files by their base names: two of one name cannot be collected together."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

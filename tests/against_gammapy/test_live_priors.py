@@ -32,7 +32,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25, 3.0])
-@pytest.mark.parametrize("pair", PAIRS, ids=str)
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair[0]))
 def test_values_and_quantiles(pair, weight):
     """The statistic is Gammapy's number, constants and weight included; quantiles are those of the plain prior."""
     ours, theirs = pair
