@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
-from astropy import units as u
 
 from gammajax._typing import Scalar
 from gammajax.errors import ModelError, nearest
@@ -14,9 +13,10 @@ from gammajax.models.spectral.line import LogGaussianSpectralModel
 from gammajax.models.spectral.parabola import LogParabola
 from gammajax.models.spectral.powerlaw import PowerLaw
 from gammajax.params.field import param
+from gammajax.units import conversion
 
 _MEYER = (-0.00449161, 0.0, 0.0473174, -0.179475, -0.53616, -10.2708)
-_ERG = float(u.erg.to(u.TeV))
+_ERG = conversion("erg", "TeV")
 
 
 class MeyerCrabSpectralModel(SpectralModel):
