@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gammajax.data.phase import phase_fold as phase_fold
     from gammajax.data.store import DataStore as DataStore
     from gammajax.datasets.collection import Datasets as Datasets
+    from gammajax.datasets.flux_points import FluxPointsDataset as FluxPointsDataset
     from gammajax.datasets.spectrum import SpectrumDataset as SpectrumDataset
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
     from gammajax.errors import GammajaxError as GammajaxError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from gammajax.geom.parse import region as region
     from gammajax.infer.band import flux_band as flux_band
     from gammajax.infer.band import posterior_band as posterior_band
-    from gammajax.infer.compare import test_statistic as test_statistic
+    from gammajax.infer.compare import likelihood_ratio as likelihood_ratio
     from gammajax.infer.contour import contour as contour
     from gammajax.infer.contour import surface as surface
     from gammajax.infer.coverage import coverage as coverage
@@ -135,6 +136,7 @@ _HOME = {
     "phase_fold": "data.phase",
     "DataStore": "data.store",
     "Datasets": "datasets.collection",
+    "FluxPointsDataset": "datasets.flux_points",
     "SpectrumDataset": "datasets.spectrum",
     "SpectrumDatasetOnOff": "datasets.spectrum",
     "GammajaxError": "errors",
@@ -142,7 +144,7 @@ _HOME = {
     "region": "geom.parse",
     "flux_band": "infer.band",
     "posterior_band": "infer.band",
-    "test_statistic": "infer.compare",
+    "likelihood_ratio": "infer.compare",
     "contour": "infer.contour",
     "surface": "infer.contour",
     "coverage": "infer.coverage",

@@ -28,10 +28,14 @@ def _rooms() -> dict[str, int]:
 
 ROOMS = _rooms()
 
+SAMPLING = ("sample", "posterior", "quantity", "variational")
+
 ONLY_IN = {
     "matplotlib": lambda path: path.parts[0] == "plot",
     "h5py": lambda path: path.parts[0] == "io",
-    "numpyro": lambda path: path.parts[0] == "infer" and path.stem in ("sample", "posterior", "quantity", "variational"),
+    "numpyro": lambda path: (
+        path.parts[0] == "infer" and path.stem in ("sample", "posterior", "quantity", "variational")
+    ),
     "blackjax": lambda path: path == Path("infer/evidence.py"),
     "gammapy": lambda path: False,
     "jax._src": lambda path: False,

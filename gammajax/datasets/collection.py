@@ -9,22 +9,26 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax.datasets.files import read_dataset, read_hdf5_datasets, write_dataset, write_hdf5_datasets
-from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.datasets.flux_points import FluxPointsDataset
+from gammajax.datasets.groups import Dataset
+from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError, UnknownDataset, nearest
 from gammajax.io.hdf5 import SUFFIXES, is_hdf5
 from gammajax.io.ogip import Grouping
 from gammajax.io.yaml import dataset_entries, write_yaml
 from gammajax.tables import as_text
 
+_KNOWN = (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset)
 
-class Datasets(Sequence[Spectrum]):
+
+class Datasets(Sequence[Dataset]):
     """Datasets in a fixed order, by position or by name.
 
     >>> datasets = Datasets.read("crab/datasets.yaml")                                  # doctest: +SKIP
     >>> datasets["hess-23523"].counts.sum()                                             # doctest: +SKIP
     """
 
-    def __init__(self, datasets: Iterable[Spectrum]):
+    def __init__(self, datasets: Iterable[Dataset]):
         self._datasets = tuple(datasets)
         names = self.names
         double = sorted({name for name in names if names.count(name) > 1})
@@ -38,7 +42,7 @@ class Datasets(Sequence[Spectrum]):
             return cls(read_hdf5_datasets(path))
         datasets = []
         for entry in dataset_entries(path):
-            dataset = read_dataset(entry.filename, name=entry.name, kind=entry.type)
+            dataset = read_dataset(entry.filename, name=entry.name, kind=entry.type, stat_type=entry.stat_type)
             datasets.append(dataset if entry.fit_range is None else dataset.select_energy(*entry.fit_range))
         return cls(datasets)
 
@@ -73,10 +77,10 @@ class Datasets(Sequence[Spectrum]):
         return [dataset.name for dataset in self._datasets]
 
     @overload
-    def __getitem__(self, key: int | str) -> Spectrum: ...
+    def __getitem__(self, key: int | str) -> Dataset: ...
     @overload
     def __getitem__(self, key: slice) -> "Datasets": ...
-    def __getitem__(self, key: int | str | slice) -> "Spectrum | Datasets":
+    def __getitem__(self, key: int | str | slice) -> "Dataset | Datasets":
         if isinstance(key, slice):
             return Datasets(self._datasets[key])
         if isinstance(key, str):
@@ -86,13 +90,13 @@ class Datasets(Sequence[Spectrum]):
             return self._datasets[self.names.index(key)]
         return self._datasets[key]
 
-    def __iter__(self) -> Iterator[Spectrum]:
+    def __iter__(self) -> Iterator[Dataset]:
         return iter(self._datasets)
 
     def __len__(self) -> int:
         return len(self._datasets)
 
-    def __add__(self, other: Iterable[Spectrum]) -> "Datasets":
+    def __add__(self, other: Iterable[Dataset]) -> "Datasets":
         return Datasets([*self, *other])
 
     def select_energy(self, energy_min: Any, energy_max: Any) -> "Datasets":
@@ -112,8 +116,10 @@ class Datasets(Sequence[Spectrum]):
         return self.table._repr_html_() if len(self) else html.escape(repr(self))
 
 
-def _fit_range(dataset: Spectrum) -> dict[str, Any]:
-    """The fit range as an entry of a datasets YAML; nothing if all bins are in it."""
+def _fit_range(dataset: Dataset) -> dict[str, Any]:
+    """The fit range as an entry of a datasets YAML; nothing if all bins are in it, or if the file itself holds it."""
+    if isinstance(dataset, FluxPointsDataset):
+        return {"stat_type": dataset.stat_type}
     mask, edges = np.asarray(dataset.mask_fit), np.asarray(dataset.energy)
     if mask.all():
         return {}
@@ -127,10 +133,14 @@ def _fit_range(dataset: Spectrum) -> dict[str, Any]:
     return {"fit_range": {"min": f"{low!r} TeV", "max": f"{high!r} TeV"}}
 
 
-def _summary(dataset: Spectrum) -> dict[str, Any]:
+def _summary(dataset: Dataset) -> dict[str, Any]:
     mask = np.asarray(dataset.mask)
-    edges = np.asarray(dataset.energy)
-    counts, background = np.asarray(dataset.counts)[mask], np.asarray(dataset.background)[mask]
+    if isinstance(dataset, FluxPointsDataset):
+        edges = np.asarray(dataset.energy_ref)[[*range(len(mask)), -1]]
+        counts = background = np.array([np.nan])
+    else:
+        edges = np.asarray(dataset.energy)
+        counts, background = np.asarray(dataset.counts)[mask], np.asarray(dataset.background)[mask]
     return {
         "name": dataset.name,
         "type": type(dataset).__name__,
@@ -145,14 +155,14 @@ def _summary(dataset: Spectrum) -> dict[str, Any]:
     }
 
 
-def as_datasets(datasets: Spectrum | Iterable[Spectrum]) -> Datasets:
+def as_datasets(datasets: Dataset | Iterable[Dataset]) -> Datasets:
     """What a person passes as datasets, one or many, as a collection. Raises `DatasetError` for anything else."""
     if isinstance(datasets, Datasets):
         return datasets
-    if isinstance(datasets, SpectrumDataset | SpectrumDatasetOnOff):
+    if isinstance(datasets, _KNOWN):
         return Datasets([datasets])
     found = list(datasets) if isinstance(datasets, Iterable) else [datasets]
     for item in found:
-        if not isinstance(item, SpectrumDataset | SpectrumDatasetOnOff):
-            raise DatasetError(f"datasets must be SpectrumDataset or SpectrumDatasetOnOff, got {type(item).__name__}")
+        if not isinstance(item, _KNOWN):
+            raise DatasetError(f"datasets must be {', '.join(k.__name__ for k in _KNOWN)}, got {type(item).__name__}")
     return Datasets(found)

@@ -5,11 +5,13 @@ import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.datasets.flux_points import FluxPointsDataset
+from gammajax.datasets.groups import Dataset
+from gammajax.datasets.spectrum import Provenance, SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError, FileFormatError, GammajaxError
 from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
 from gammajax.io.hdf5 import Node, read_tree, write_tree
@@ -19,13 +21,20 @@ from gammajax.io.ogip_write import write_ogip
 _NO_LIVETIME = 1.0
 """EXPOSURE [s] of an OGIP file whose effective area is the exposure."""
 
-_KINDS = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff)}
+_FLAGS = ("mask_safe", "mask_fit", "is_ul")
+_OPTIONAL = ("norm_scan", "stat_scan")
+_KINDS: dict[str, type[Any]] = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset)}
 
 
 def read_dataset(
-    path: str | Path, *, name: str | None = None, kind: str | None = None, grouping: Grouping = "ignore"
-) -> Spectrum:
-    """Read one dataset from an OGIP PHA file, or from a dataset file that Gammapy wrote.
+    path: str | Path,
+    *,
+    name: str | None = None,
+    kind: str | None = None,
+    grouping: Grouping = "ignore",
+    stat_type: str | None = None,
+) -> Dataset:
+    """Read one dataset from an OGIP PHA file, from a dataset file that Gammapy wrote, or flux points (by `kind`).
 
     It is on-off if the file has off counts, else counts against a background. `kind` ("SpectrumDataset",
     "SpectrumDatasetOnOff") is what a YAML says it is: `DatasetError` if that is no spectrum or contradicts the file.
@@ -36,6 +45,8 @@ def read_dataset(
             f"{path}: {name} is of type {kind!r}, which is no spectrum; types are {', '.join(_KINDS)} "
             "(Gammapy makes them from maps by to_spectrum_dataset)"
         )
+    if kind == FluxPointsDataset.__name__:
+        return FluxPointsDataset.read(path, name=name, stat_type=cast(Any, stat_type or "chi2"))
     gadf = is_gadf(path)
     dataset = _from_gadf(read_gadf(path), name) if gadf else _from_ogip(read_ogip(path, grouping=grouping), name)
     if kind == "SpectrumDatasetOnOff" and type(dataset) is SpectrumDataset:
@@ -45,7 +56,7 @@ def read_dataset(
     return dataset
 
 
-def write_dataset(dataset: Spectrum, folder: Path) -> str:
+def write_dataset(dataset: Dataset, folder: Path) -> str:
     """Write one dataset into a folder: OGIP files for on-off spectra, a dataset file else; returns the file's name.
 
     OGIP files cannot hold a background that was not measured as off counts.
@@ -53,7 +64,10 @@ def write_dataset(dataset: Spectrum, folder: Path) -> str:
     # A name may hold any character, a file's name may not; the number keeps apart what would become equal.
     stem = re.sub(r"[^A-Za-z0-9_.+-]", "_", dataset.name)
     stem = stem if stem == dataset.name else f"{stem}-{zlib.crc32(dataset.name.encode()):08x}"
-    if isinstance(dataset, SpectrumDatasetOnOff):
+    if isinstance(dataset, FluxPointsDataset):
+        file = f"{stem}.fits"
+        dataset.write(folder / file)
+    elif isinstance(dataset, SpectrumDatasetOnOff):
         file = f"pha_{stem}.fits"
         write_ogip(_to_ogip(dataset), folder / file)
     else:
@@ -62,7 +76,7 @@ def write_dataset(dataset: Spectrum, folder: Path) -> str:
     return file
 
 
-def _from_ogip(found: OgipSpectrum, name: str | None) -> Spectrum:
+def _from_ogip(found: OgipSpectrum, name: str | None) -> Dataset:
     common: dict[str, Any] = {
         "name": name or found.name,
         "energy": found.energy,
@@ -81,7 +95,7 @@ def _from_ogip(found: OgipSpectrum, name: str | None) -> Spectrum:
     )
 
 
-def _from_gadf(found: GadfSpectrum, name: str | None) -> Spectrum:
+def _from_gadf(found: GadfSpectrum, name: str | None) -> Dataset:
     common: dict[str, Any] = {
         "name": name or found.name,
         "energy": found.energy,
@@ -134,25 +148,25 @@ def _to_gadf(dataset: SpectrumDataset) -> GadfSpectrum:
 # -- HDF5 ----------------------------------------------------------------------------------------------------------
 
 
-def write_hdf5_datasets(datasets: Iterable[Spectrum], path: str | Path) -> Path:
+def write_hdf5_datasets(datasets: Iterable[Dataset], path: str | Path) -> Path:
     """Write datasets with everything they hold into one HDF5 file; returns the path."""
     # Groups are numbered: names of datasets may hold any character, and their order counts.
     return write_tree(path, "datasets", {f"{i:05d}": _dataset_tree(dataset) for i, dataset in enumerate(datasets)})
 
 
-def read_hdf5_datasets(path: str | Path) -> list[Spectrum]:
+def read_hdf5_datasets(path: str | Path) -> list[Dataset]:
     """The datasets of such a file, in order. Raises `FileFormatError` or `DatasetError`, naming the group."""
     node = read_tree(path, "datasets")
     return [_dataset_from_node(node.group(name)) for name in sorted(x for x in node if x.isdigit())]
 
 
-def _dataset_tree(dataset: Spectrum) -> dict[str, Any]:
+def _dataset_tree(dataset: Dataset) -> dict[str, Any]:
     fields = {field.name: getattr(dataset, field.name) for field in dataclasses.fields(dataset)}
     provenance = fields.pop("provenance")
     return {
         "type": type(dataset).__name__,
         "provenance": {key: x if isinstance(x, str) else np.asarray(x) for key, x in vars(provenance).items()},
-        **{key: x if isinstance(x, str) else _number_or_array(np.asarray(x)) for key, x in fields.items()},
+        **{key: x if isinstance(x, str | None) else _number_or_array(np.asarray(x)) for key, x in fields.items()},
     }
 
 
@@ -160,15 +174,17 @@ def _number_or_array(x: np.ndarray) -> Any:
     return x if x.ndim else x.item()
 
 
-def _dataset_from_node(node: Node) -> Spectrum:
+def _dataset_from_node(node: Node) -> Dataset:
     kind = node.text("type")
     if kind not in _KINDS:
         raise FileFormatError(f"{node.where}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
-    read = {"name": node.text, "livetime": node.number, "provenance": lambda _: _provenance(node.group("provenance"))}
+    read: dict[str, Any] = {**dict.fromkeys(("name", "stat_type"), node.text), "livetime": node.number}
+    read |= {"ul_conf": node.number, "provenance": lambda _: _provenance(node.group("provenance"))}
     names = [field.name for field in dataclasses.fields(_KINDS[kind])]
     fields: dict[str, Any] = {
-        name: read[name](name) if name in read else node.array(name, kinds="b" if name.startswith("mask") else "iuf")
+        name: read[name](name) if name in read else node.array(name, kinds="b" if name in _FLAGS else "iuf")
         for name in names
+        if name in node or name not in _OPTIONAL
     }
     try:
         return _KINDS[kind](**fields)

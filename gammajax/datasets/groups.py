@@ -1,17 +1,13 @@
 """Datasets of one kind stacked into one pytree, so that a compiled function sees arrays, never a Python loop."""
 
-from collections.abc import Sequence
-
 import equinox as eqx
-import jax
-import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Int
-from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
-from gammajax.numeric.quadrature import log_nodes
+from gammajax.datasets.flux_points import FluxPointsDataset
+from gammajax.datasets.spectrum import Spectrum
 
-# A dataset joins a group if padding it to the group's shape costs at most this factor in the size of its kernel.
-_PADDING_LIMIT = 8.0
+Dataset = Spectrum | FluxPointsDataset
+"""Whatever the likelihood takes."""
 
 
 class SpectrumGroup(eqx.Module):
@@ -48,83 +44,33 @@ class WStatGroup(SpectrumGroup):
     alpha: Float[Array, "dataset energy"]
 
 
-Group = CashGroup | WStatGroup
+class PointsGroup(SpectrumGroup):
+    """Flux points: the signal is the flux at each point in units of `dnde_ref`, and so are these numbers.
 
-
-def group(datasets: Sequence[Spectrum], nodes: int = 4) -> tuple[Group, ...]:
-    """Sort datasets into groups of one kind and similar size, and stack each group."""
-    return tuple(_stack([datasets[i] for i in members], members, nodes) for members in _partition(datasets))
-
-
-def refine(group: Group, sees: Bool[np.ndarray, "nuisance dataset"]) -> Group:
-    """The group with its axes split, so that datasets share one only if the same nuisances act on them.
-
-    `sees` tells which nuisance acts on which dataset of the group.
+    A point is a bin with one node and exposure `1 / dnde_ref`: spectra and nuisances meet it as they meet counts.
     """
-    axis = np.asarray(group.axis)
-    first, position = _distinct([a.tobytes() + column.tobytes() for a, column in zip(axis, sees.T, strict=True)])
-    rows = axis[first]
-    new = np.asarray(group.nodes)[rows], np.asarray(group.node_weights)[rows], np.array(position, dtype=np.int32)
-    return eqx.tree_at(lambda g: (g.nodes, g.node_weights, g.axis), group, jax.device_put(new))
+
+    value: Float[Array, "dataset point"]
 
 
-def _partition(datasets: Sequence[Spectrum]) -> list[list[int]]:
-    """Positions of the datasets of each group: by kind, then greedily from the largest kernel down."""
-    groups: list[list[int]] = []
-    for kind in (SpectrumDataset, SpectrumDatasetOnOff):
-        size = {i: datasets[i].edisp.size for i, d in enumerate(datasets) if type(d) is kind}
-        current: list[int] = []
-        for i in sorted(size, key=lambda i: -size[i]):
-            if current and size[current[0]] > _PADDING_LIMIT * size[i]:
-                groups.append(sorted(current))
-                current = []
-            current.append(i)
-        if current:
-            groups.append(sorted(current))
-    return groups
+class GaussGroup(PointsGroup):
+    """Flux points with normal errors, and upper limits."""
+
+    below: Float[Array, "dataset point"]
+    """Standard error where the prediction is below the point."""
+    above: Float[Array, "dataset point"]
+    limit: Float[Array, "dataset point"]
+    width: Float[Array, "dataset point"]
+    """Standard error that an upper limit stands for."""
+    is_ul: Bool[Array, "dataset point"]
 
 
-def _stack(datasets: list[Spectrum], members: list[int], nodes: int) -> Group:
-    n = max(d.edisp.shape[1] for d in datasets)
-    m = max(d.edisp.shape[0] for d in datasets)
+class ProfileGroup(PointsGroup):
+    """Flux points with likelihood profiles, as cubics through their signed roots."""
 
-    def stacked(name: str, *size: int) -> np.ndarray:
-        return _padded([np.asarray(getattr(d, name)) for d in datasets], size)
-
-    axes, axis = _distinct([np.asarray(d.energy_true).tobytes() for d in datasets])
-    axes = [np.asarray(datasets[i].energy_true) for i in axes]
-    centres = [np.sqrt(edges[1:] * edges[:-1]) for edges in (np.asarray(d.energy) for d in datasets)]
-    quadrature = [log_nodes(edges, nodes) for edges in axes]
-    common = {
-        # Padded bins have weight zero, at the energies of the last bin: where the spectrum is evaluated anyway.
-        "nodes": np.stack([x[np.minimum(np.arange(m), len(x) - 1)] for x, _ in quadrature]),
-        "node_weights": _padded([w for _, w in quadrature], (m, nodes)),
-        "axis": np.array(axis, dtype=np.int32),
-        "exposure": stacked("exposure", m),
-        "edisp": stacked("edisp", m, n),
-        "mask": stacked("mask_safe", n) & stacked("mask_fit", n),
-        # Padded bins stand at 1 TeV: finite under any law in energy.
-        "energy": np.where(_padded(centres, (n,)) > 0, _padded(centres, (n,)), 1.0),
-        "index": np.array(members, dtype=np.int32),
-        "counts": stacked("counts", n),
-    }
-    if isinstance(datasets[0], SpectrumDatasetOnOff):
-        on, off = stacked("acceptance", n), stacked("acceptance_off", n)
-        alpha = np.divide(on, off, out=np.zeros_like(on), where=off > 0)
-        return WStatGroup(**jax.device_put({**common, "counts_off": stacked("counts_off", n), "alpha": alpha}))
-    return CashGroup(**jax.device_put({**common, "background": stacked("background", n)}))
+    knots: Float[Array, "dataset point scan"]
+    """Fluxes relative to the best one."""
+    cubic: Float[Array, "dataset point scan-1 4"]
 
 
-def _padded(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """The arrays stacked along a new first axis, each filled up with zeros to `shape`."""
-    out = np.zeros((len(arrays), *shape), dtype=arrays[0].dtype)
-    for row, x in zip(out, arrays, strict=True):
-        row[tuple(slice(size) for size in x.shape)] = x
-    return out
-
-
-def _distinct(keys: Sequence[bytes]) -> tuple[list[int], list[int]]:
-    """Where each distinct key stands first, and for each key its position among the distinct ones."""
-    found: dict[bytes, int] = {}
-    position = [found.setdefault(key, len(found)) for key in keys]
-    return [position.index(i) for i in range(len(found))], position
+Group = CashGroup | WStatGroup | GaussGroup | ProfileGroup

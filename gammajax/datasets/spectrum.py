@@ -85,6 +85,10 @@ class SpectrumDataset(eqx.Module):
         """The dataset with `mask_fit` set to the whole bins inside [energy_min, energy_max]."""
         return _select_energy(self, energy_min, energy_max)
 
+    def with_observed(self, counts: ArrayLike) -> Self:
+        """The dataset with other counts."""
+        return eqx.tree_at(lambda d: d.counts, self, _float(counts))
+
 
 class SpectrumDatasetOnOff(eqx.Module):
     """Counts of an on region against counts of off regions (WStat: background profiled bin by bin).
@@ -155,6 +159,10 @@ class SpectrumDatasetOnOff(eqx.Module):
     def select_energy(self, energy_min: Any, energy_max: Any) -> Self:
         """The dataset with `mask_fit` set to the whole bins inside [energy_min, energy_max]."""
         return _select_energy(self, energy_min, energy_max)
+
+    def with_observed(self, counts: ArrayLike, counts_off: ArrayLike) -> Self:
+        """The dataset with other counts."""
+        return eqx.tree_at(lambda d: (d.counts, d.counts_off), self, (_float(counts), _float(counts_off)))
 
 
 Spectrum = SpectrumDataset | SpectrumDatasetOnOff

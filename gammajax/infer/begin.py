@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.crossing import Crossing, Ray, cross_all, padded
 from gammajax.infer.fit import Fit, make_problem
@@ -17,6 +17,8 @@ from gammajax.infer.minimise import Status
 from gammajax.likelihood.problem import Problem
 from gammajax.models.collection import Models
 from gammajax.params.table import Parameter
+
+_LONGEST_LOG_STEP = 3.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Beginning:
         return "" if self.fit.status is Status.CONVERGED else f"The fit it starts from failed: {self.fit.message}"
 
     def position(self, pattern: str) -> int:
-        """Position of a free parameter in `z`. Raises `NoSuchParameter`, `ModelError`, or `NothingToFit` if not free."""
+        """Position of a free parameter in `z`. Raises `NoSuchParameter`, `ModelError`, `NothingToFit` if not free."""
         models = self.fit.models
         path = models.find(pattern)
         if not models.rows[path].free:
@@ -58,10 +60,14 @@ class Beginning:
         Without a variance (on a bound, no covariance) the step is that of the curvature along the parameter alone.
         """
         variance = self.covariance[position, position]
+        log = bool(np.asarray(self.problem.layout.log)[position])
         if variance > 0:
-            return self.covariance[position] / np.sqrt(variance)
+            out = self.covariance[position] / np.sqrt(variance)
+            # A logarithm that the data leave open would take the first step beyond all numbers.
+            return out * min(1.0, _LONGEST_LOG_STEP / out[position]) if log else out
         bend = self.curvature[position, position]
         size = 1.0 / np.sqrt(bend) if np.isfinite(bend) and bend > 0 else 0.1 * max(1.0, abs(self.z[position]))
+        size = min(size, _LONGEST_LOG_STEP) if log else size
         out = -self.covariance @ self.curvature[position] * size
         out[position] = size
         return out if np.all(np.isfinite(out)) else np.where(np.arange(len(out)) == position, size, 0.0)
@@ -77,13 +83,13 @@ class Beginning:
         )
         if not abs(here - self.fit.deviance) <= 1e-6 * (1.0 + abs(self.fit.deviance)):
             raise UnknownDataset(
-                f"the deviance of these datasets at the fitted values is {here:.6g}, that of the fit {self.fit.deviance:.6g}: "
-                "give the datasets that the fit was made to"
+                f"the deviance of these datasets at the fitted values is {here:.6g}, that of the fit "
+                f"{self.fit.deviance:.6g}: give the datasets that the fit was made to"
             )
         return Crossing(*(x[:n] for x in found)), natural[:n]
 
 
-def begin(datasets: Spectrum | Iterable[Spectrum], fit: Fit | Models) -> Beginning:
+def begin(datasets: Dataset | Iterable[Dataset], fit: Fit | Models) -> Beginning:
     """The beginning for a fit; given `Models`, a fit is made first.
 
     Raises `NothingToFit` without free parameters, `UnknownDataset` if the fit was made to other datasets.

@@ -28,7 +28,7 @@ from scipy.stats import chi2, norm
 
 from gammajax._typing import Array, Float, Scalar, Vector
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, ModelError, UnknownDataset
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.fit import fit as make_fit
@@ -124,8 +124,8 @@ class Comparison:
             )
         if self.toys_failed:
             said.append(
-                f"In {self.toys_failed} of {len(self.toys)} toys a fit did not converge; their TS counts as far as it came, "
-                "so p_value_toys may be too low by their share."
+                f"In {self.toys_failed} of {len(self.toys)} toys a fit did not converge; their TS counts as far as it "
+                "came, so p_value_toys may be too low by their share."
             )
         return " ".join(said) or "The null lies inside the alternative: Wilks' theorem holds for large counts."
 
@@ -155,7 +155,8 @@ class Comparison:
         return write_json(self.to_dict(), path)
 
     def __repr__(self) -> str:
-        head = f"TS = {self.ts:.4f} for {self.dof} degrees of freedom: {self.significance:.2f} sigma, p = {self.p_value:.3g}"
+        head = f"TS = {self.ts:.4f} for {self.dof} degrees of freedom: {self.significance:.2f} sigma"
+        head += f", p = {self.p_value:.3g}"
         if len(self.toys):
             value, error = self.p_value_toys
             head += f"; {len(self.toys)} toys of the null: p = {value:.3g} +- {error:.2g}"
@@ -165,8 +166,8 @@ class Comparison:
         return f"<p>{self!r}</p>"
 
 
-def test_statistic(
-    datasets: Spectrum | Iterable[Spectrum],
+def likelihood_ratio(
+    datasets: Dataset | Iterable[Dataset],
     null: Models | Fit,
     alternative: Models | Fit,
     *,
@@ -179,7 +180,7 @@ def test_statistic(
     Raises `ModelError` where the two are not nested as far as that can be known, or the null fits better;
     `UnknownDataset` if the fits were made to other datasets.
 
-    >>> test_statistic(datasets, models.freeze("*.beta"), models)                       # doctest: +SKIP
+    >>> likelihood_ratio(datasets, models.freeze("*.beta"), models)                       # doctest: +SKIP
     """
     datasets = as_datasets(datasets)
     if n < 0 or (n > 0) != (key is not None):
@@ -193,8 +194,8 @@ def test_statistic(
         second = again if again.stat < second.stat else second
     if second.stat > first.stat + _ROUNDING:
         raise ModelError(
-            f"the null fits better than the alternative, by {second.stat - first.stat:.4g}: they are not nested, or the "
-            f"alternative ended in another minimum; start it at the values of the null. {second.message}"
+            f"the null fits better than the alternative, by {second.stat - first.stat:.4g}: they are not nested, or "
+            f"the alternative ended in another minimum; start it at the values of the null. {second.message}"
         )
     for name, x in (("null", first), ("alternative", second)):
         if x.status is not Status.CONVERGED:
@@ -207,9 +208,6 @@ def test_statistic(
     return dataclasses.replace(out, toys=ts, toys_failed=int(np.sum(~good)))
 
 
-test_statistic.__test__ = False  # type: ignore[attr-defined] - no test of pytest
-
-
 def _check_data(datasets: Datasets, null: Fit, alternative: Fit) -> None:
     for name, x in (("null", null), ("alternative", alternative)):
         if datasets.names != list(x.stat_per_dataset):
@@ -217,7 +215,8 @@ def _check_data(datasets: Datasets, null: Fit, alternative: Fit) -> None:
             raise UnknownDataset(f"the {name} was fitted to {fitted}, not {', '.join(datasets.names)}")
     if null.n_bins != alternative.n_bins:
         raise UnknownDataset(
-            f"the null was fitted to {null.n_bins} bins, the alternative to {alternative.n_bins}: fit both to the same bins"
+            f"the null was fitted to {null.n_bins} bins, the alternative to {alternative.n_bins}: "
+            "fit both to the same bins"
         )
 
 

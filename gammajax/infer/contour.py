@@ -18,7 +18,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
 from gammajax.infer.begin import Beginning, begin, probability
 from gammajax.infer.crossing import End, Ray
@@ -153,7 +153,7 @@ class Surface:
 
 
 def contour(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     fit: Fit | Models,
     path_x: str,
     path_y: str,
@@ -231,7 +231,7 @@ def _rows(start: Beginning, pair: list[int], block: np.ndarray) -> np.ndarray:
 
 
 def surface(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     fit: Fit | Models,
     path_x: str,
     path_y: str,

@@ -25,8 +25,7 @@ from jax import lax
 from scipy.stats import norm
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
-from gammajax.datasets.groups import WStatGroup
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset, WStatGroup
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
 from gammajax.infer.begin import probability
 from gammajax.infer.covariance import laplace
@@ -49,9 +48,10 @@ _TOLERANCE = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """What was said of each parameter in each toy; arrays are [toy, path], `lower`, `upper`, `limit` [level, toy, path].
+    """What was said of each parameter in each toy.
 
-    `error` is NaN where the fit has none (on a bound); ends that were not found are NaN.
+    Arrays are [toy, path]; `lower`, `upper`, `limit` [level, toy, path]. `error` is NaN where the fit has none (on a
+    bound); ends that were not found are NaN.
     """
 
     paths: tuple[str, ...]
@@ -122,7 +122,7 @@ class Coverage:
 
 
 def coverage(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     models: Models | Fit,
     paths: str | Sequence[str] | None = None,
     *,
@@ -243,7 +243,7 @@ def _statements(
         follow = covariance @ held / jnp.sqrt(jnp.where(variance > 0, variance, 1.0))
         along = jnp.where(variance > 0, follow, jnp.where(held, alone, 0.0))
         level = jnp.where(fit.status == Status.CONVERGED, jnp.abs(side), jnp.nan)
-        found = cross(toy, fit.z, fit.deviance, Ray(held, jnp.sign(side) * along, jnp.abs(side)))
+        found = cross(toy, fit.z, fit.deviance, Ray(held, jnp.sign(side) * along, level))
         value = jnp.sum(jnp.where(held, layout.natural(found.z), 0.0))
         known = (found.end == End.FOUND) | (found.end == End.BOUND) | (found.end == End.ENDLESS)
         return jnp.where(known, value, jnp.nan)

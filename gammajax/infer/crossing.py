@@ -25,7 +25,7 @@ from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
 from gammajax.infer.minimise import Status, minimise
 from gammajax.likelihood.problem import Problem, deviance
 
-PRECISION = 1e-3
+PRECISION = 1e-4
 """The search ends when the root of the rise is met to this share of the level; a last secant does the rest."""
 TOLERANCE = 1e-6
 """Predicted further decrease of the statistic at which a refit ends."""
@@ -33,6 +33,8 @@ _REFIT_STEPS = 50
 _MAX_TRIALS = 30
 """Refits start near their end, and a root takes three to six: lanes that need more hold up all others."""
 _GROWTH = 4.0
+_STEEPEST = 2.0
+"""A rise above this many levels counts as this many where lengths are interpolated."""
 _FARTHEST = 1e8
 """A linear parameter that far away, in units of the first step, has no end on this side."""
 _FARTHEST_LOG = 100.0
@@ -61,7 +63,7 @@ class End(enum.IntEnum):
 _MESSAGES = {
     End.FOUND: "found",
     End.BOUND: "the bound comes before the statistic has risen that much; the interval ends at the bound",
-    End.ENDLESS: "the statistic never rises that much: the data do not constrain this side; bound it or give it a prior",
+    End.ENDLESS: "the statistic never rises that much: the data do not constrain this side; bound it, or give a prior",
     End.REFIT_FAILED: "the other parameters could not be fitted there: bound them or give them priors",
     End.NOT_FINITE: "the statistic is not finite on the way: bound the parameter to where the model is defined",
     End.MAX_TRIALS: "not found: the profile jumps or is not smooth there; look at profile()",
@@ -74,7 +76,7 @@ class Ray(NamedTuple):
 
     held: Bool[Array, "free"]
     along: Vector
-    """Change of `z` per unit of length: of the held parameters exactly, of the others as they are expected to follow."""
+    """Change of `z` per unit of length: of the held parameters exactly, of the others as they may follow."""
     level: Scalar
     """Square root of the rise looked for; NaN for a lane that is not to be followed."""
 
@@ -165,7 +167,9 @@ def _next(state, t, excess, rise, z, status, ray, reach, farthest) -> _State:
     above = jnp.where(too_far, excess, jnp.where(again & jnp.isfinite(state.high), 0.5 * state.above, state.above))
 
     bracketed = jnp.isfinite(high)
-    inner = low + (high - low) * jnp.where(jnp.isfinite(above), -below / (above - below), 0.5)
+    # Where the statistic rises steeply, as towards negative counts, its value says little: the step stays a good share.
+    above = jnp.minimum(above, _STEEPEST * ray.level)
+    inner = low + (high - low) * -below / (above - below)
     width = jnp.where(bracketed, high - low, 0.0)
     inner = jnp.clip(inner, low + 1e-3 * width, high - 1e-3 * width)
     # Not bracketed yet: the secant through the last two lengths, at most `_GROWTH` times as far.
@@ -180,7 +184,7 @@ def _next(state, t, excess, rise, z, status, ray, reach, farthest) -> _State:
     end = jnp.asarray(_SEARCHING)
     end = jnp.where(trials >= _MAX_TRIALS, End.MAX_TRIALS, end)
     end = jnp.where(
-        bracketed & (width <= 1e-9 * high), jnp.where(jnp.isfinite(above), End.MAX_TRIALS, End.NOT_FINITE), end
+        bracketed & (width <= 1e-9 * high), jnp.where(finite | ~too_far, End.MAX_TRIALS, End.NOT_FINITE), end
     )
     end = jnp.where(~bracketed & (t >= farthest), End.ENDLESS, end)
     end = jnp.where(~too_far & (t >= reach), End.BOUND, end)

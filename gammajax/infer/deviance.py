@@ -5,7 +5,9 @@ import jax
 import jax.numpy as jnp
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
+from gammajax.datasets.groups import PointsGroup, WStatGroup
 from gammajax.likelihood import stats
+from gammajax.likelihood.points import points_stat
 from gammajax.likelihood.problem import Problem, observed
 from gammajax.likelihood.toys import expected_counts
 
@@ -33,8 +35,12 @@ def residuals(problem: Problem, expected: tuple[tuple[Bins, ...], ...]) -> tuple
     out = []
     for group, mean in zip(problem.groups, expected, strict=True):
         counts = observed(group)
+        if isinstance(group, PointsGroup):
+            root = jnp.sign(counts[0] - mean[0]) * jnp.sqrt(points_stat(group, mean[0]))
+            out.append(jnp.where(group.mask, root, 0.0))
+            continue
         each = _deviance(counts[0], mean[0])
-        if len(counts) == 2:
+        if isinstance(group, WStatGroup):
             each += jnp.where(group.alpha > 0, _deviance(counts[1], mean[1]), 0.0)
         root = jnp.sign(counts[0] - mean[0]) * jnp.sqrt(jnp.maximum(each, 0.0))
         out.append(jnp.where(group.mask, root, 0.0))

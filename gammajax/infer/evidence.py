@@ -21,7 +21,7 @@ from rich.progress import Progress, TextColumn
 
 from gammajax._typing import Array, Float
 from gammajax.datasets.collection import as_datasets
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit, PriorError
 from gammajax.infer.cube import Cube, log_likelihood, log_prior, make_cube, to_natural
 from gammajax.infer.fit import Fit, make_problem
@@ -78,7 +78,7 @@ class Evidence:
 
 
 def evidence(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     models: Models | Fit,
     *,
     key: Any,

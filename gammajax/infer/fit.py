@@ -14,8 +14,7 @@ from astropy.table import Table
 
 from gammajax._typing import Scalar, Vector
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.groups import Group
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.covariance import Laplace, degenerate, laplace
 from gammajax.infer.descend import descend
@@ -138,7 +137,7 @@ def versions() -> dict[str, str]:
 
 
 def fit(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     models: Models | Fit,
     *,
     method: Method | None = None,
@@ -196,7 +195,7 @@ def _limits(tolerance: float | None, max_steps: int | None, default: float, step
     return np.float64(default if tolerance is None else tolerance), np.int32(max_steps or steps)
 
 
-def make_problem(datasets: Spectrum | Iterable[Spectrum], models: Models, *, nodes: int = 4) -> Problem:
+def make_problem(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4) -> Problem:
     """A `Problem`, after checks that there is something to fit."""
     datasets = as_datasets(datasets)
     if not len(datasets):

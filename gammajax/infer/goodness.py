@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from gammajax._typing import Array, Scalar
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError
 from gammajax.infer.begin import begin
 from gammajax.infer.deviance import deviance_and_largest, discrepancies
@@ -63,7 +63,7 @@ class Goodness:
 
     @property
     def p_value_chi2(self) -> float:
-        """What a chi-squared law of `n_bins - n_free` degrees of freedom would say; right for many counts a bin only."""
+        """What chi-squared with `n_bins - n_free` degrees of freedom says; right for many counts in a bin only."""
         return float(chi2.sf(self.deviance, self.n_bins - self.n_free))
 
     @property
@@ -110,7 +110,7 @@ class Goodness:
 
 
 def goodness(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     fit: Fit | Models,
     *,
     key: Any,

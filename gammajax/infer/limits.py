@@ -20,7 +20,7 @@ import numpy as np
 from astropy.table import Table
 from scipy.stats import norm
 
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError
 from gammajax.infer.begin import Beginning, begin, probability
 from gammajax.infer.crossing import Crossing, End, Ray
@@ -180,7 +180,7 @@ class Limit:
 
 
 def asymmetric_errors(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     fit: Fit | Models,
     paths: str | Sequence[str] | None = None,
     *,
@@ -219,7 +219,7 @@ def asymmetric_errors(
 
 
 def upper_limit(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     fit: Fit | Models,
     path: str,
     *,
@@ -238,7 +238,7 @@ def upper_limit(
 
 
 def lower_limit(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     fit: Fit | Models,
     path: str,
     *,

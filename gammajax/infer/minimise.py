@@ -304,13 +304,15 @@ def exact_hessian(problem: Problem, z: Vector) -> Matrix:
     jacobian, predicted = _jacfwd(predict, z, jnp.eye(z.size, dtype=z.dtype))
     pairs = list(zip(problem.groups, predicted, strict=True))
     slopes = [group_derivatives(g, p)[0] for g, p in pairs]
-    backgrounds = [None if p.scale is None else group_background(g, p) for g, p in pairs]
+    backgrounds = [0.0 if p.scale is None else group_background(g, p) for g, p in pairs]
 
     def functional(z):
         values = problem.layout.values(z)
         total = prior_stat(problem, values)
         for p, slope, background in zip(predictions(problem, values), slopes, backgrounds, strict=True):
-            total += jnp.sum(slope * (p.signal if background is None else p.signal + background * p.scale))
+            total += jnp.sum(slope * p.signal)
+            if p.scale is not None:
+                total += jnp.sum(slope * background * p.scale)
         return total
 
     hessian = jax.jacfwd(jax.jacfwd(functional))(z)

@@ -24,8 +24,10 @@ from astropy.table import Table, vstack
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.spectrum import Spectrum, SpectrumDatasetOnOff
-from gammajax.errors import ConfigError, PriorError
+from gammajax.datasets.flux_points import FluxPointsDataset
+from gammajax.datasets.groups import Dataset
+from gammajax.datasets.spectrum import SpectrumDatasetOnOff
+from gammajax.errors import ConfigError, DatasetError, PriorError
 from gammajax.infer.deviance import at, discrepancies
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.lanes import in_chunks, tail
@@ -76,7 +78,7 @@ class Predictive:
         parts = [self._rows(dataset) for dataset in self.datasets]
         return vstack(parts)
 
-    def _rows(self, dataset: Spectrum) -> Table:
+    def _rows(self, dataset: Any) -> Any:
         mask, edges = np.asarray(dataset.mask), np.asarray(dataset.energy)
         counts, drawn = np.asarray(dataset.counts), self.counts[dataset.name]
         n = len(drawn)
@@ -111,7 +113,7 @@ class Predictive:
 
 
 def predictive(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     models: Models | Fit | Posterior,
     *,
     key: Any,
@@ -129,6 +131,8 @@ def predictive(
     datasets, key = as_datasets(datasets), as_key(key)
     if draws < 1:
         raise ConfigError(f"draws must be at least 1, got {draws}")
+    if points := [d.name for d in datasets if isinstance(d, FluxPointsDataset)]:
+        raise DatasetError(f"{', '.join(points)} hold flux points, which have no counts: check them apart from spectra")
     pick, poisson = jax.random.split(key)
     source, parameters = _parameters(models, pick, draws)
     problem = make_problem(datasets, as_models(models), nodes=models.nodes if isinstance(models, Fit) else 4)
@@ -193,7 +197,7 @@ def _by_name(datasets: Datasets, problem: Problem, counts) -> tuple[dict[str, np
     for group, arrays in zip(problem.groups, counts, strict=True):
         for row, position in enumerate(np.asarray(group.index).tolist()):
             dataset = datasets[position]
-            n = dataset.counts.size
+            n = len(dataset.mask)
             on[dataset.name] = arrays[0][:, row, :n]
             if isinstance(dataset, SpectrumDatasetOnOff):
                 off[dataset.name] = arrays[1][:, row, :n]

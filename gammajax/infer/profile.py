@@ -13,7 +13,7 @@ from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float, Vector
 from gammajax.datasets.collection import as_datasets
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import NothingToFit, OutOfBounds, UnknownDataset
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.fit import fit as make_fit
@@ -83,7 +83,7 @@ class Profile:
 
 
 def profile(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     fit: Fit | Models,
     path: str,
     *,

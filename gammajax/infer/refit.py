@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Scalar
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
@@ -72,7 +72,7 @@ class Toys:
 
 
 def refit_toys(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     models: Models | Fit,
     *,
     key: Any,

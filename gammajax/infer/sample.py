@@ -25,7 +25,7 @@ from rich.progress import Progress, TextColumn
 
 from gammajax._typing import Array, Bool, Float
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError
 from gammajax.infer.checkpoint import Checkpoint, Saved, fingerprints, from_arrays, to_arrays
 from gammajax.infer.fit import Fit, fit, make_problem
@@ -112,7 +112,7 @@ def _advance_on(
 
 
 def sample(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     models: Models | Fit | Posterior,
     *,
     key: Any,

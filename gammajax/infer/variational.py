@@ -28,7 +28,7 @@ from numpyro.optim import optax_to_numpyro
 
 from gammajax._typing import Array, Float, Scalar, Vector
 from gammajax.datasets.collection import as_datasets
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError
 from gammajax.infer.fit import Fit, fit
 from gammajax.infer.posterior import Posterior
@@ -81,7 +81,7 @@ class Variational:
 
 
 def variational(
-    datasets: Spectrum | Iterable[Spectrum],
+    datasets: Dataset | Iterable[Dataset],
     models: Models | Fit,
     *,
     key: Any,

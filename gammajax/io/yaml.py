@@ -115,6 +115,8 @@ class DatasetEntry:
     type: str
     filename: Path
     fit_range: tuple[Any, Any] | None
+    stat_type: str | None
+    """How flux points are compared, an addition of ours too; None where it is not said."""
 
 
 def dataset_entries(path: str | Path) -> list[DatasetEntry]:
@@ -142,5 +144,8 @@ def dataset_entries(path: str | Path) -> list[DatasetEntry]:
         if limits is not None and not (isinstance(limits, dict) and set(limits) == {"min", "max"}):
             raise FileFormatError(f"{path}: fit_range of {entry['name']} must have the keys min and max")
         fit_range = None if limits is None else (limits["min"], limits["max"])
-        entries.append(DatasetEntry(str(entry["name"]), str(entry["type"]), path.parent / file, fit_range))
+        stat_type = (
+            None if "stat_type" not in entry else text(entry["stat_type"], f"{path}: stat_type of {entry['name']}")
+        )
+        entries.append(DatasetEntry(str(entry["name"]), str(entry["type"]), path.parent / file, fit_range, stat_type))
     return entries

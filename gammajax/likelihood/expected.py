@@ -1,15 +1,16 @@
 """What is expected in the bins of datasets at given models: for looking at, not for fitting."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool
-from gammajax.datasets.groups import Group
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.flux_points import FluxPointsDataset
+from gammajax.datasets.groups import Dataset, Group
+from gammajax.errors import DatasetError
 from gammajax.likelihood import stats
 from gammajax.likelihood.stats import Bins
 from gammajax.likelihood.terms import group_background
@@ -21,33 +22,37 @@ from gammajax.predict.spectrum import arrange, predict
 class ExpectedCounts(NamedTuple):
     """What models predict for each bin of one dataset, masked bins included."""
 
-    signal: np.ndarray
-    background: np.ndarray
+    signal: Any
+    background: Any
     """Background in the on region; for on-off data the most likely one at that signal, `alpha * mu_off`."""
-    scale: np.ndarray
+    scale: Any
     """Factor that the models put on the background (for on-off data: on alpha)."""
 
 
-def predict_counts(dataset: Spectrum, models: Models, *, nodes: int = 4) -> tuple[np.ndarray, np.ndarray]:
+def predict_counts(dataset: Dataset, models: Models, *, nodes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Expected signal and background counts in every bin of one dataset.
 
     Models that act on other datasets only are left out. `nodes`: Gauss-Legendre nodes per true-energy bin.
 
+    Flux points have no counts: `DatasetError`.
+
     >>> signal, background = predict_counts(datasets["hess-23523"], fit.models)         # doctest: +SKIP
     """
+    if isinstance(dataset, FluxPointsDataset):
+        raise DatasetError(f"{dataset.name} holds flux points, which have no counts: look at its table")
     (found,) = predict_all([dataset], models, nodes=nodes)
     return found.signal, found.background
 
 
-def predict_all(datasets: Sequence[Spectrum], models: Models, *, nodes: int = 4) -> list[ExpectedCounts]:
-    """`predict_counts` of each dataset, computed group by group."""
+def predict_all(datasets: Sequence[Dataset], models: Models, *, nodes: int = 4) -> list[ExpectedCounts]:
+    """What is expected for each dataset, computed group by group; for flux points in units of `dnde_ref`."""
     members = list(models.filled.values())
     sees = [[m.datasets_names is None or d.name in m.datasets_names for d in datasets] for m in members]
     tree, out = nameless(members), {}
     for g, acts in arrange(datasets, tree, np.array(sees, dtype=bool), nodes):
         arrays = jax.tree.map(np.asarray, _expected(tree, acts, g))
         for row, i in enumerate(np.asarray(g.index)):
-            out[i] = ExpectedCounts(*(x[row, : len(datasets[i].counts)] for x in arrays))
+            out[i] = ExpectedCounts(*(x[row, : len(datasets[i].mask)] for x in arrays))
     return [out[i] for i in range(len(datasets))]
 
 

@@ -13,8 +13,7 @@ import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
 from gammajax.datasets.collection import as_datasets
-from gammajax.datasets.groups import Group
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import ModelError, UnknownDataset, nearest
 from gammajax.likelihood.terms import Bins, group_deviance, group_stat, observed
 from gammajax.models.collection import Models
@@ -39,7 +38,7 @@ class Problem(eqx.Module):
     layout: Layout
     priors: tuple[AnyGroup, ...]
 
-    def __init__(self, datasets: Spectrum | Iterable[Spectrum], models: Models, *, nodes: int = 4):
+    def __init__(self, datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4):
         """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""
         datasets, models = as_datasets(datasets), as_models(models)
         names = datasets.names

@@ -5,28 +5,34 @@ First derivatives of all statistics have the form `slope * (ds + b df)` with b t
 to first order a change of the background is a change of the signal.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import xlogy
 
 from gammajax._typing import Array, Float
-from gammajax.datasets.groups import CashGroup, Group
+from gammajax.datasets.groups import CashGroup, Group, PointsGroup, WStatGroup
 from gammajax.likelihood import stats
+from gammajax.likelihood.points import points_derivatives, points_stat, standard_error
 from gammajax.predict.spectrum import Prediction
 
 Bins = Float[Array, "dataset energy"]
 
 
 def observed(group: Group) -> tuple[Bins, ...]:
-    """The measured counts of a group: `(counts,)` or `(counts, counts_off)`."""
+    """What was measured in a group: `(counts,)`, `(counts, counts_off)`, or fluxes `(value,)`."""
+    if isinstance(group, PointsGroup):
+        return (group.value,)
     return (group.counts,) if isinstance(group, CashGroup) else (group.counts, group.counts_off)
 
 
 def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
-    """Expected counts of a group: `(counts,)`, or `(counts, counts_off)`.
+    """What is expected in a group: `(counts,)`, `(counts, counts_off)`, or fluxes `(value,)`.
 
     The background of on-off data is the one that the measured counts make most likely at this prediction.
     """
+    if isinstance(group, PointsGroup):
+        return (prediction.signal,)
     if isinstance(group, CashGroup):
         return (stats.floored(_total(group, prediction)),)
     alpha = _alpha(group, prediction)
@@ -34,9 +40,21 @@ def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
     return jnp.where(alpha > 0, mu_on, stats.floored(prediction.signal)), jnp.where(alpha > 0, mu_off, 0.0)
 
 
+def draw_group(group: Group, means: tuple[Bins, ...], key: Array, n: int) -> tuple[Bins, ...]:
+    """`n` random measurements around what is expected: Poisson counts, or fluxes with normal errors."""
+    keys = jax.random.split(key, len(means))
+    if isinstance(group, PointsGroup):
+        deviates = jax.random.normal(keys[0], (n, *means[0].shape), means[0].dtype)
+        return (means[0][None] + deviates * standard_error(group, means[0])[None],)
+    counts = (jax.random.poisson(k, mu, (n, *mu.shape)) for k, mu in zip(keys, means, strict=True))
+    return tuple(x.astype(mu.dtype) for x, mu in zip(counts, means, strict=True))
+
+
 def group_stat(group: Group, prediction: Prediction) -> Bins:
     """Statistic of each bin of a group; masked bins have 0."""
-    if isinstance(group, CashGroup):
+    if isinstance(group, PointsGroup):
+        each = points_stat(group, prediction.signal)
+    elif isinstance(group, CashGroup):
         each = stats.cash(group.counts, _total(group, prediction))
     else:
         each = stats.wstat(group.counts, group.counts_off, _alpha(group, prediction), prediction.signal)
@@ -60,7 +78,9 @@ def least_stat(group: Group) -> np.ndarray:
 
 def group_derivatives(group: Group, prediction: Prediction) -> tuple[Bins, Bins, Bins]:
     """First, second, and expected second derivative of `group_stat` in the signal."""
-    if isinstance(group, CashGroup):
+    if isinstance(group, PointsGroup):
+        each = points_derivatives(group, prediction.signal)
+    elif isinstance(group, CashGroup):
         n, mu = group.counts, _total(group, prediction)
         each = stats.cash_slope(n, mu), stats.cash_curvature(n, mu), stats.cash_information(mu)
     else:
@@ -71,7 +91,9 @@ def group_derivatives(group: Group, prediction: Prediction) -> tuple[Bins, Bins,
 
 
 def group_background(group: Group, prediction: Prediction) -> Bins:
-    """Expected background counts of each bin per unit of its factor."""
+    """Expected background counts of each bin per unit of its factor; flux points have none."""
+    if isinstance(group, PointsGroup):
+        return jnp.zeros_like(prediction.signal)
     if isinstance(group, CashGroup):
         return group.background
     alpha = _alpha(group, prediction)
@@ -81,6 +103,8 @@ def group_background(group: Group, prediction: Prediction) -> Bins:
 
 def background_curvature(group: Group, prediction: Prediction) -> tuple[Bins, Bins]:
     """Second derivatives of `group_stat`: in signal and background factor, and twice in the background factor."""
+    if isinstance(group, PointsGroup):
+        return jnp.zeros_like(prediction.signal), jnp.zeros_like(prediction.signal)
     if isinstance(group, CashGroup):
         _, curvature, _ = group_derivatives(group, prediction)
         return curvature * group.background, curvature * jnp.square(group.background)
@@ -95,5 +119,5 @@ def _total(group: CashGroup, prediction: Prediction) -> Bins:
     return prediction.signal + scale * group.background
 
 
-def _alpha(group, prediction: Prediction) -> Bins:
+def _alpha(group: WStatGroup, prediction: Prediction) -> Bins:
     return group.alpha if prediction.scale is None else group.alpha * prediction.scale

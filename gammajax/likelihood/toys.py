@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
 from gammajax._typing import Array
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.spectrum import Spectrum, SpectrumDataset
+from gammajax.datasets.groups import Dataset
 from gammajax.likelihood.problem import Problem, predictions
-from gammajax.likelihood.terms import Bins, expected
+from gammajax.likelihood.terms import Bins, draw_group, expected
 from gammajax.models.collection import Models
 from gammajax.numeric.keys import as_key
 
@@ -26,18 +25,16 @@ _means = jax.jit(expected_counts)
 
 
 def draw(problem: Problem, key: Array, n: int) -> tuple[tuple[Bins, ...], ...]:
-    """`n` sets of Poisson counts at the start values of a problem; arrays gain a leading axis of length `n`."""
-    leaves, structure = jax.tree_util.tree_flatten(expected_counts(problem))
-    keys = jax.random.split(key, len(leaves))
-    dtype = problem.start.dtype
-    counts = [jax.random.poisson(k, mu, (n, *mu.shape)).astype(dtype) for k, mu in zip(keys, leaves, strict=True)]
-    return jax.tree_util.tree_unflatten(structure, counts)
+    """`n` sets of measurements at the start values of a problem; arrays gain a leading axis of length `n`."""
+    keys = jax.random.split(key, len(problem.groups))
+    means = expected_counts(problem)
+    return tuple(draw_group(g, mu, k, n) for g, mu, k in zip(problem.groups, means, keys, strict=True))
 
 
 _draw_one = jax.jit(lambda problem, key: draw(problem, key, 1))
 
 
-def asimov(datasets: Spectrum | Iterable[Spectrum], models: Models) -> Datasets:
+def asimov(datasets: Dataset | Iterable[Dataset], models: Models) -> Datasets:
     """The datasets with their counts replaced by what `models` predict (Asimov data).
 
     The statistic has its minimum at the model parameters. Reference: G. Cowan et al., EPJ C 71, 1554 (2011).
@@ -47,7 +44,7 @@ def asimov(datasets: Spectrum | Iterable[Spectrum], models: Models) -> Datasets:
     return _with_counts(datasets, problem, _means(problem))
 
 
-def fake(datasets: Spectrum | Iterable[Spectrum], models: Models, *, key: Array) -> Datasets:
+def fake(datasets: Dataset | Iterable[Dataset], models: Models, *, key: Array) -> Datasets:
     """The datasets with their counts replaced by one Poisson draw from what `models` predict.
 
     `key` is a `jax.random.key` or an integer.
@@ -64,11 +61,5 @@ def _with_counts(datasets: Datasets, problem: Problem, counts: Sequence[tuple[An
     for group, arrays in zip(problem.groups, jax.tree.map(np.asarray, tuple(counts)), strict=True):
         for row, position in enumerate(group.index.tolist()):
             dataset = datasets[position]
-            n = dataset.counts.size
-            trimmed = jax.device_put(tuple(x[row, :n] for x in arrays))
-            new[position] = eqx.tree_at(_counts_of, dataset, trimmed)
+            new[position] = dataset.with_observed(*(x[row, : len(dataset.mask)] for x in arrays))
     return Datasets(new)
-
-
-def _counts_of(dataset: Spectrum) -> tuple[Array, ...]:
-    return (dataset.counts,) if isinstance(dataset, SpectrumDataset) else (dataset.counts, dataset.counts_off)

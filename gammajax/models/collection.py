@@ -33,7 +33,7 @@ class Models(EditableMembers):
     `Models(other)` and `add(other)` keep all that was decided in `other`; a plain dictionary of its models, such as
     `{**other}`, holds only their values.
 
-    >>> from gammajax import PowerLaw
+    >>> from gammajax import PowerLaw, SkyModel
     >>> models = Models(crab=SkyModel(PowerLaw())).set("crab.spectral.index", 2.6).freeze("*.amplitude")
     >>> models.value("crab.spectral.index")
     2.6

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float
-from gammajax.datasets.groups import Group, SpectrumGroup, group, refine
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.grouping import group, refine
+from gammajax.datasets.groups import Dataset, Group, SpectrumGroup
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import SpectralModel
@@ -45,7 +45,7 @@ def predict(
 
 
 def arrange(
-    datasets: Sequence[Spectrum],
+    datasets: Sequence[Dataset],
     models: Sequence[SkyModel | Nuisance],
     sees: Bool[np.ndarray, "model dataset"],
     nodes: int = 4,

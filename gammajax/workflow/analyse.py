@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from gammajax.datasets.collection import Datasets
-from gammajax.datasets.spectrum import Spectrum
+from gammajax.datasets.flux_points import FluxPointsDataset
+from gammajax.datasets.groups import Dataset
 from gammajax.infer.fit import Fit, fit, make_problem
 from gammajax.infer.posterior import Posterior
 from gammajax.io.json import write_json
@@ -53,8 +54,10 @@ def statistic(inputs: Inputs) -> dict[str, Any]:
     return {"stat": float(np.sum(each) + prior), "datasets": rows, "prior_stat": float(prior)}
 
 
-def _totals(dataset: Spectrum, expected: ExpectedCounts) -> dict[str, float | int]:
+def _totals(dataset: Dataset, expected: ExpectedCounts) -> dict[str, float | int]:
     mask = np.asarray(dataset.mask)
+    if isinstance(dataset, FluxPointsDataset):
+        return {"n_bins": int(mask.sum())}
     npred = expected.signal + expected.background
     counts = np.asarray(dataset.counts)
     return {"n_bins": int(mask.sum()), "counts": float(counts[mask].sum()), "npred": float(npred[mask].sum())}
@@ -84,9 +87,10 @@ def write_fit_plots(datasets: Datasets, result: Fit, out: Path, posterior: Poste
     """Write the counts of all datasets and the SED of each model; with the posterior band where there is one."""
     from gammajax.plot import plot_counts, plot_sed, save
 
-    written = [save(plot_counts(datasets, result.models), out / "counts.png")]
+    counts = [d for d in datasets if not isinstance(d, FluxPointsDataset)]
+    written = [save(plot_counts(counts, result.models), out / "counts.png")] if counts else []
     bounds = energy_range(datasets)
-    for name in result.models:
+    for name in result.models.sources:
         figure = plot_sed(result, name, bounds, posterior=posterior)
         written.append(save(figure, out / f"sed_{name}.png"))
     return written
@@ -94,9 +98,16 @@ def write_fit_plots(datasets: Datasets, result: Fit, out: Path, posterior: Poste
 
 def energy_range(datasets: Datasets) -> tuple[float, float]:
     """Lowest and highest energy of the bins that take part in the likelihood [TeV]."""
-    edges = [(np.asarray(d.energy)[:-1], np.asarray(d.energy)[1:], np.asarray(d.mask)) for d in datasets]
+    edges = [(*_bounds(d), np.asarray(d.mask)) for d in datasets]
     used = [(low[mask].min(), high[mask].max()) for low, high, mask in edges if mask.any()]
     return float(min(low for low, _ in used)), float(max(high for _, high in used))
+
+
+def _bounds(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of each bin, or the energies of flux points twice."""
+    if isinstance(dataset, FluxPointsDataset):
+        return np.asarray(dataset.energy_ref), np.asarray(dataset.energy_ref)
+    return np.asarray(dataset.energy)[:-1], np.asarray(dataset.energy)[1:]
 
 
 def run_sample(

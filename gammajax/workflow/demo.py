@@ -88,7 +88,7 @@ def simulated_datasets(folder: Path) -> Datasets:
             energy_true=edges,
             containment_correction=full,
             # A cut that depends on energy leaves no region of fixed size to turn around the pointing.
-            off_regions=WobbleRegions(n_off_regions=3) if table else ReflectedRegions(),
+            background=WobbleRegions(n_off_regions=3) if table else ReflectedRegions(),
             safe_mask=["aeff-default", "aeff-max"],
             name=name,
             progress=False,

@@ -4,7 +4,8 @@ from astropy import units as u
 from made_spectra import EDGES, TRUE, kernel, on_off, responses
 
 import gammajax as gj
-from gammajax.datasets.groups import CashGroup, WStatGroup, group
+from gammajax.datasets.grouping import group
+from gammajax.datasets.groups import CashGroup, WStatGroup
 from gammajax.errors import DatasetError, UnitMismatch, UnknownDataset
 
 

@@ -76,7 +76,8 @@ def ours(datasets, models):
 def counts_of(datasets, models):
     problem = gj.Problem(datasets, models)
     out = {}
-    for group, (signal, _) in zip(problem.groups, predictions(problem, problem.layout.values(problem.start)), strict=True):
+    predicted = predictions(problem, problem.layout.values(problem.start))
+    for group, (signal, _) in zip(problem.groups, predicted, strict=True):
         for row, i in enumerate(group.index.tolist()):
             out[datasets.names[i]] = np.asarray(signal[row])[: datasets[i].counts.size]
     return out

@@ -25,6 +25,7 @@ Nodes: TypeAlias = Float[Array | np.ndarray, "*bin node"]
 class SpectralModel(Model):
     """Base of all spectral models: define `dnde(energy)` for one energy [TeV] -> [cm-2 s-1 TeV-1].
 
+    >>> from gammajax import PowerLaw
     >>> PowerLaw(index=2.0)("10 TeV").unit.to_string()
     '1 / (TeV s cm2)'
     """
