@@ -54,7 +54,7 @@ def stack_points(datasets: Sequence[FluxPointsDataset], members: list[int]) -> G
 
 def _profiles(datasets: Sequence[FluxPointsDataset], n: int) -> tuple[np.ndarray, np.ndarray]:
     """Knots and coefficients of the signed roots of all profiles, padded with a straight line."""
-    k = 1 + max(d.norm_scan.shape[1] for d in datasets)
+    k = 1 + max(np.asarray(d.norm_scan).shape[1] for d in datasets)
     knots = np.broadcast_to(np.arange(k, dtype=float), (len(datasets), n, k)).copy()
     cubic = np.zeros((len(datasets), n, k - 1, 4))
     for i, d in enumerate(datasets):

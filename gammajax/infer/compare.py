@@ -344,4 +344,5 @@ def _sigmas(ts: float, dof: int) -> float:
     if dof == 1 or ts <= 0:
         return float(np.sqrt(max(ts, 0.0)))
     goal = _log_tail(ts, dof) - np.log(2.0)
-    return float(brentq(lambda s: float(norm.logsf(s)) - goal, 0.0, np.sqrt(ts) + 1.0))
+    root: Any = brentq(lambda s: float(norm.logsf(s)) - goal, 0.0, np.sqrt(ts) + 1.0)
+    return float(root)

@@ -192,7 +192,7 @@ def contour(
         levels=levels,
         x=ends[:, :, 0],
         y=ends[:, :, 1],
-        ends=found.end.reshape(shape),
+        ends=np.asarray(found.end).reshape(shape),
         best=(rows[0].value, rows[1].value),
         remark=start.remark,
     )

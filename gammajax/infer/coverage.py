@@ -219,7 +219,7 @@ def _toys(
         toy = problem.with_counts(counts)
         best, error, ends, status = _statements(toy, start, held, sides)
         used = sum(jnp.sum(jnp.where(g.mask, c[0], 0.0)) for g, c in zip(toy.groups, counts, strict=True))
-        return truth, best, error, ends, status, used
+        return truth, best, error, ends, status, jnp.asarray(used)
 
     return jax.vmap(one)(jax.random.split(jax.random.fold_in(key, chunk), lanes))
 

@@ -74,10 +74,10 @@ _MESSAGES = {
 class Ray(NamedTuple):
     """Which way a lane goes."""
 
-    held: Bool[Array, "free"]
-    along: Vector
+    held: Bool[Array | np.ndarray, "free"]
+    along: Float[Array | np.ndarray, "free"]
     """Change of `z` per unit of length: of the held parameters exactly, of the others as they may follow."""
-    level: Scalar
+    level: Float[Array | np.ndarray, ""]
     """Square root of the rise looked for; NaN for a lane that is not to be followed."""
 
 
@@ -126,7 +126,7 @@ def cross(problem: Problem, best: Vector, lowest: Scalar, ray: Ray) -> Crossing:
     trial = jnp.minimum(ray.level, reach)
     begin = _State(
         low=zero,
-        below=-ray.level,
+        below=-jnp.asarray(ray.level),
         high=infinite,
         above=infinite,
         side=jnp.zeros((), jnp.int32),

@@ -81,7 +81,7 @@ def _runs(config: ReductionConfig, out: Path) -> Path:
     return out / "runs" if config.stack else out
 
 
-def _earlier(config: ReductionConfig, out: Path) -> dict[str, Spectrum]:
+def _earlier(config: ReductionConfig, out: Path) -> dict[str, Any]:
     """The datasets that an earlier call with this configuration finished, by name; none where nothing was begun."""
     if not (out / REPORT).is_file():
         return {}
