@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
@@ -90,7 +90,7 @@ def _simulate_one(
             position,
             key=key,
             pointing=SkyCoord(*aim, unit="deg"),
-            start=Time(begin, format="mjd", scale="utc"),
+            start=cast(Time, Time(begin, format="mjd", scale="utc")),
             duration=ontime,
             obs_id=instrument.first_obs_id + i,
             target=target,

@@ -1,7 +1,7 @@
 """One simulated run in memory."""
 
 import zlib
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,8 @@ def simulate_observation(
     rng = generator(key, instrument.name, number)
     tables = responses(instrument) if tables is None else tables
 
-    begin = Time(starts(source[0], instrument.site, instrument.year, 1, ontime)[0], format="mjd", scale="utc")
+    first = starts(source[0], instrument.site, instrument.year, 1, ontime)[0]
+    begin = cast(Time, Time(first, format="mjd", scale="utc"))
     gti = _gti(instrument, begin if start is None else start, ontime)
     livetime = ontime * instrument.deadc
     found = draw_source(rng, instrument, tables, model.spectral, source, offset, livetime)

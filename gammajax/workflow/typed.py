@@ -4,7 +4,7 @@ import datetime
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -88,7 +88,7 @@ def a_time(value: Any, where: str) -> Time:
     if not isinstance(value, str | datetime.date):
         raise ConfigError(f"{where} must be one time such as '2006-07-29T22:00', got {value!r}")
     try:
-        return Time(value if isinstance(value, str) else value.isoformat(), scale="utc")
+        return cast(Time, Time(value if isinstance(value, str) else value.isoformat(), scale="utc"))
     except ValueError as error:
         raise ConfigError(f"{where}: {value!r} is no time such as '2006-07-29T22:00'") from error
 
