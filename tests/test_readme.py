@@ -31,7 +31,9 @@ def test_all_blocks_run(folder, monkeypatch, capsys):
     names: dict = {}
     for block in BLOCKS:
         exec(compile(block, "README.md", "exec"), names)
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
+    assert names["wider"].success
+    assert names["limit"].value > names["wider"].models.value("source.spectral.index")
     assert names["fit"].success
     assert names["posterior"].samples.shape == (4, 1000, 3)
     assert names["scan"].converged.all()

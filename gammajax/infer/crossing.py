@@ -29,6 +29,9 @@ PRECISION = 1e-4
 """The search ends when the root of the rise is met to this share of the level; a last secant does the rest."""
 TOLERANCE = 1e-6
 """Predicted further decrease of the statistic at which a refit ends."""
+_FLAT = 1e-3
+"""Predicted further decrease of the statistic at which a refit counts although it has not converged."""
+_LARGEST_LOG_STEP = 3.0
 _REFIT_STEPS = 50
 _MAX_TRIALS = 30
 """Refits start near their end, and a root takes three to six: lanes that need more hold up all others."""
@@ -144,19 +147,26 @@ def cross(problem: Problem, best: Vector, lowest: Scalar, ray: Ray) -> Crossing:
     def step(state: _State) -> _State:
         t = state.trial
         expected = best + (state.z - best) * (t / state.last)
+        # A logarithm that has run off is not sent off further: from too far away there is no way back.
+        known = jnp.clip(state.z, best - _LARGEST_LOG_STEP, best + _LARGEST_LOG_STEP)
+        expected = jnp.where(
+            layout.log, jnp.clip(expected, known - _LARGEST_LOG_STEP, known + _LARGEST_LOG_STEP), expected
+        )
         start = jnp.where(ray.held, _held_at(problem, best, ray, t), jnp.clip(expected, layout.lower, layout.upper))
         found = minimise(pinned, start, tolerance=TOLERANCE, max_steps=_REFIT_STEPS)
         finite = (found.status != Status.NOT_FINITE) & jnp.isfinite(found.deviance)
         rise = jnp.where(finite, found.deviance - lowest, jnp.inf)
         excess = jnp.sign(rise) * jnp.sqrt(jnp.abs(rise)) - ray.level
-        return _next(state, t, excess, rise, found.z, found.status, ray, reach, farthest)
+        # Where another parameter runs off along a direction that has become flat, the statistic itself is found.
+        refitted = (found.status == Status.CONVERGED) | (found.decrease < _FLAT)
+        return _next(state, t, excess, rise, found.z, refitted, ray, reach, farthest)
 
     end = lax.while_loop(lambda state: state.end == _SEARCHING, step, begin)
     # A last secant from the end of the bracket that is not the trial itself.
     return _polished(problem, best, ray, reach, end)
 
 
-def _next(state, t, excess, rise, z, status, ray, reach, farthest) -> _State:
+def _next(state, t, excess, rise, z, refitted, ray, reach, farthest) -> _State:
     finite = jnp.isfinite(excess)
     too_far = ~(excess < 0)
     side = jnp.where(too_far, 1, -1).astype(jnp.int32)
@@ -179,7 +189,6 @@ def _next(state, t, excess, rise, z, status, ray, reach, farthest) -> _State:
     trial = jnp.minimum(jnp.where(bracketed, inner, outer), reach)
 
     near = finite & (jnp.abs(excess) <= PRECISION * ray.level)
-    refitted = (status == Status.CONVERGED) | (status == Status.PLATEAU)
     trials = state.trials + 1
     end = jnp.asarray(_SEARCHING)
     end = jnp.where(trials >= _MAX_TRIALS, End.MAX_TRIALS, end)
