@@ -184,7 +184,9 @@ def _datasets_names(content: Any, name: str) -> list[str] | None:
 
 def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth: int = 0) -> Any:
     content = mapping(content, path)
-    cls = _class(text(content.get("type"), f"the type of {path}"), path)
+    tag = text(content.get("type"), f"the type of {path}")
+    # Of several classes with one name, the one whose architecture is given is meant.
+    cls = type(like) if tag == type(like).__name__ else _class(tag, path)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     listed = _listed(content.get("parameters", []), path)
     with naming(path):

@@ -51,10 +51,11 @@ def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:
 
 
 def _subclasses(base: type[T]) -> list[type[T]]:
+    """All subclasses, those of one parent in the order of their definition: of two with one name the later one counts.
+
+    A notebook cell that defines a class and is run again leaves the old class behind.
+    """
     found = []
-    waiting = list(base.__subclasses__())
-    while waiting:
-        cls = waiting.pop()
-        waiting += cls.__subclasses__()
-        found.append(cls)
+    for cls in base.__subclasses__():
+        found += [cls, *_subclasses(cls)]
     return found

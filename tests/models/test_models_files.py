@@ -376,3 +376,21 @@ def test_elements_that_make_no_array(tmp_path, listed, message):
     spectral = {"type": "Steps", "parts": parts, "parameters": [{"name": n, "value": 1.0} for n in listed]}
     with pytest.raises(GammajaxError, match=message):
         read({"components": [{"name": "s", "type": "SkyModel", "spectral": spectral}]}, tmp_path)
+
+
+def test_the_latest_of_two_classes_with_one_name(tmp_path):
+    """A notebook cell that is run again defines its model anew."""
+
+    def cell(factor):
+        class Again(gj.SpectralModel):
+            amplitude: gj.Scalar = gj.param(1e-12, unit="cm-2 s-1 TeV-1")
+
+            def dnde(self, energy):
+                return factor * self.amplitude / energy
+
+        return Again
+
+    first, second = cell(1.0), cell(2.0)
+    path = gj.Models(a=gj.SkyModel(first())).write(tmp_path / "m.yaml")
+    assert type(gj.Models.read(path)["a"].spectral) is second
+    assert type(gj.Models.read(path, like=gj.Models(a=gj.SkyModel(first())))["a"].spectral) is first
