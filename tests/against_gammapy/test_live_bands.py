@@ -60,9 +60,9 @@ def test_gammapys_own_draws(fit, theirs):
     """Why they are not used: they do not have the covariance that they are drawn from."""
     drawn = theirs.sample_parameters_from_covariance(n_samples=20000, free_only=False)
     names = theirs.parameters.names
-    assert theirs.amplitude.error == pytest.approx(fit.models.error("*.amplitude"), rel=1e-9)
+    np.testing.assert_allclose(theirs.amplitude.error, fit.models.error("*.amplitude"), rtol=1e-9)
     spread = drawn.std(axis=0)
-    assert spread[names.index("alpha")] == pytest.approx(theirs.alpha.error, rel=0.03)
+    np.testing.assert_allclose(spread[names.index("alpha")], theirs.alpha.error, rtol=0.03)
     assert spread[names.index("amplitude")] < 0.8 * theirs.amplitude.error
 
 
@@ -83,4 +83,4 @@ def test_pivot_energy(data, tmp_path):
     straight = gj.fit(data, gj.Models(crab=gj.SkyModel(gj.PowerLaw(amplitude=3.8e-11, index=2.6))))
     theirs = peer.Models.read(straight.models.write(tmp_path / "m.yaml", gammapy=True))["crab"].spectral_model
     expected = theirs.pivot_energy.to_value("TeV")
-    assert gj.pivot_energy(straight, "crab").to_value("TeV") == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(gj.pivot_energy(straight, "crab").to_value("TeV"), expected, rtol=1e-9)

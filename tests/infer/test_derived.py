@@ -21,7 +21,7 @@ def test_pivot_of_a_power_law(straight):
     found = straight.models.covariance
     i, a = (found.paths.index(f"a.spectral.{name}") for name in ("index", "amplitude"))
     expected = np.exp(found.matrix[i, a] / (straight.models.value("*.amplitude") * found.matrix[i, i]))
-    assert gj.pivot_energy(straight, "a").to_value("TeV") == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(gj.pivot_energy(straight, "a").to_value("TeV"), expected, rtol=1e-9)
 
 
 def test_pivot_is_where_the_band_is_narrowest(truth_fit):
@@ -53,14 +53,14 @@ def test_flux_by_the_law_of_a_power_law(straight):
     models = straight.models
     a, g = models.value("*.amplitude"), models.value("*.index")
     found = gj.flux(straight, "a", "1 TeV", "10 TeV")
-    assert found.value.to_value("cm-2 s-1") == pytest.approx(a * (1 - 10 ** (1 - g)) / (g - 1), rel=1e-12)
+    np.testing.assert_allclose(found.value.to_value("cm-2 s-1"), a * (1 - 10 ** (1 - g)) / (g - 1), rtol=1e-12)
 
     def law(x):
         return x[1] * (1 - 10 ** (1 - x[0])) / (x[0] - 1)
 
     row = np.asarray(jax.grad(law)(jnp.array([g, a])))
     assert models.covariance.paths == ("a.spectral.index", "a.spectral.amplitude")
-    assert found.error.value == pytest.approx(np.sqrt(row @ models.covariance.matrix @ row), rel=1e-9)
+    np.testing.assert_allclose(found.error.value, np.sqrt(row @ models.covariance.matrix @ row), rtol=1e-9)
     assert "+-" in repr(found)
 
 
@@ -71,7 +71,7 @@ def test_flux_in_ranges(truth_fit):
     np.testing.assert_allclose(found.value, spectrum.integral(low, high), rtol=1e-12)
     np.testing.assert_allclose(energy.value, spectrum.energy_flux(low, high), rtol=1e-12)
     whole = gj.flux(truth_fit, "crab", 0.2, 10.0)
-    assert whole.value.value == pytest.approx(found.value.value.sum())
+    np.testing.assert_allclose(whole.value.value, found.value.value.sum(), rtol=1e-6)
     assert whole.error < found.error.sum()
     assert energy.error.unit == "TeV cm-2 s-1"
 
@@ -79,8 +79,8 @@ def test_flux_in_ranges(truth_fit):
 def test_flux_of_a_narrow_range_is_the_band(truth_fit):
     best, error = gj.flux_band(truth_fit, "crab", [2.0])
     found = gj.flux(truth_fit, "crab", 2.0, 2.0 * (1 + 1e-6))
-    assert found.value.value == pytest.approx(best[0] * 2e-6, rel=1e-5)
-    assert found.error.value == pytest.approx(error[0] * 2e-6, rel=1e-5)
+    np.testing.assert_allclose(found.value.value, best[0] * 2e-6, rtol=1e-5)
+    np.testing.assert_allclose(found.error.value, error[0] * 2e-6, rtol=1e-5)
 
 
 def test_flux_of_draws(asimov_spectra, truth_fit):

@@ -22,8 +22,8 @@ def in_bins(model, power=0, weights=WEIGHTS):
 def test_a_line_of_any_width(width):
     """Four nodes lose a line of a hundredth of its energy by 2.5 %, and a narrower one entirely."""
     line = gj.GaussianSpectralModel(amplitude=1e-12, mean=1.37, sigma=1.37 * width)
-    assert in_bins(line).sum() == pytest.approx(1e-12, rel=1e-12)
-    assert in_bins(line, 1).sum() == pytest.approx(1.37e-12, rel=1e-12)
+    np.testing.assert_allclose(in_bins(line).sum(), 1e-12, rtol=1e-12)
+    np.testing.assert_allclose(in_bins(line, 1).sum(), 1.37e-12, rtol=1e-12)
     if width < 0.1:
         assert abs(float(SpectralModel.integrate(line, NODES, WEIGHTS).sum()) / 1e-12 - 1) > 0.01
 
@@ -35,7 +35,7 @@ def test_a_line_in_a_sum_under_a_factor():
     np.testing.assert_allclose(in_bins(both), expected, rtol=1e-12)
     np.testing.assert_allclose(in_bins(line / gj.PowerLawNorm(norm=2.0)), in_bins(line) / 2, rtol=1e-12)
     tilted = line * gj.PowerLawNorm(tilt=1.0)
-    assert in_bins(tilted).sum() == pytest.approx(1e-12 / 1.37, rel=0.05)
+    np.testing.assert_allclose(in_bins(tilted).sum(), 1e-12 / 1.37, rtol=0.05)
     # Bins that pad a group have no weight.
     assert not in_bins(line, weights=jnp.zeros_like(WEIGHTS)).any()
 
@@ -55,7 +55,7 @@ def test_fit_of_a_break(start):
     truth = gj.Models(a=gj.SkyModel(spectrum))
     fit = gj.fit(gj.asimov(on_off(), truth), truth.set({"*.ebreak": start, "*.index1": 2.0}))
     assert fit.success
-    assert fit.models.value("*.ebreak") == pytest.approx(1.37, rel=1e-4)
+    np.testing.assert_allclose(fit.models.value("*.ebreak"), 1.37, rtol=1e-4)
 
 
 def test_kinks_of_tables_are_good_to_a_part_in_ten_thousand():
@@ -63,7 +63,7 @@ def test_kinks_of_tables_are_good_to_a_part_in_ten_thousand():
     model = gj.PowerLaw() * gj.PiecewiseNormSpectralModel([0.1, 1.37, 10.0], [1.0, 2.0, 1.0])
     expected = model.integral(EDGES[:-1], EDGES[1:]).value
     np.testing.assert_allclose(in_bins(model), expected, rtol=1e-4)
-    assert in_bins(model).sum() == pytest.approx(expected.sum(), rel=1e-6)
+    np.testing.assert_allclose(in_bins(model).sum(), expected.sum(), rtol=1e-6)
 
 
 def test_predicted_counts_of_a_line():
@@ -72,4 +72,4 @@ def test_predicted_counts_of_a_line():
     wide = gj.GaussianSpectralModel(amplitude=1e-10, mean=2.0, sigma=0.1)
     spectra = on_off(n=1)
     narrow, broad = (float(gj.asimov(spectra, gj.Models(a=gj.SkyModel(m)))[0].counts.sum()) for m in (line, wide))
-    assert narrow == pytest.approx(broad, rel=0.02)
+    np.testing.assert_allclose(narrow, broad, rtol=0.02)

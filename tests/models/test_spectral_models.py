@@ -47,7 +47,7 @@ def log_flux(model, energy=2.7):
 def test_value_by_an_independent_formula(model):
     formula = CASES[type(model).__name__][1]
     np.testing.assert_allclose(evaluate(model, jnp.asarray(ENERGY)), formula(ENERGY), rtol=2e-12)
-    assert model("2 TeV").to_value(model.unit) == pytest.approx(formula(np.array(2.0)), rel=2e-12)
+    np.testing.assert_allclose(model("2 TeV").to_value(model.unit), formula(np.array(2.0)), rtol=2e-12)
     assert model(ENERGY.reshape(3, 3) * u.GeV).shape == (3, 3)
 
 
@@ -123,16 +123,18 @@ def test_integrals_by_scipy(model):
                 quad(lambda x, p=power: formula(np.exp(x)) * np.exp(x * (1 + p)), *np.log(pair), epsabs=0)[0]
                 for pair in itertools.pairwise(edges)
             ]
-            assert found.value == pytest.approx(sum(parts), rel=1e-9)
+            np.testing.assert_allclose(found.value, sum(parts), rtol=1e-9)
 
 
 def test_integral_and_energy_flux():
     flat = gj.PowerLaw(index=2.0, amplitude=3e-12)
-    assert flat.integral("1 TeV", "10 TeV").to_value("cm-2 s-1") == pytest.approx(3e-12 * 0.9, rel=1e-12)
-    assert flat.energy_flux("1 TeV", "10 TeV").to_value("TeV cm-2 s-1") == pytest.approx(3e-12 * np.log(10), rel=1e-12)
+    np.testing.assert_allclose(flat.integral("1 TeV", "10 TeV").to_value("cm-2 s-1"), 3e-12 * 0.9, rtol=1e-12)
+    np.testing.assert_allclose(
+        flat.energy_flux("1 TeV", "10 TeV").to_value("TeV cm-2 s-1"), 3e-12 * np.log(10), rtol=1e-12
+    )
     pairs = flat.integral([1.0, 2.0] * u.TeV, "10 TeV")
     np.testing.assert_allclose(pairs.value, [2.7e-12, 1.2e-12], rtol=1e-12)
-    assert gj.PowerLawNorm().integral("1 TeV", "3 TeV").to_value("TeV") == pytest.approx(2.0)
+    np.testing.assert_allclose(gj.PowerLawNorm().integral("1 TeV", "3 TeV").to_value("TeV"), 2.0, rtol=1e-6)
     with pytest.raises(UnitMismatch, match="energy_min is of kind energy"):
         flat.integral("1 deg", "10 TeV")
     with pytest.raises(ModelError, match="limits of an integral must be positive"):
@@ -147,8 +149,8 @@ def test_cut_off_at_zero(alpha, slope):
         return jnp.log(gj.ExpCutoffPowerLaw(amplitude=1.0, lambda_=x[0], alpha=x[1]).dnde(jnp.asarray(2.0)))
 
     at = jnp.array([0.0, alpha])
-    assert log_flux(at) == pytest.approx(-1.5 * np.log(2.0))
-    assert jax.grad(log_flux)(at)[0] == pytest.approx(slope)
+    np.testing.assert_allclose(log_flux(at), -1.5 * np.log(2.0), rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(log_flux)(at)[0], slope, rtol=1e-6)
     assert np.all(np.isfinite(jax.hessian(log_flux)(at)))
     near = jnp.array([1e-9, alpha])
     assert jax.grad(log_flux)(near)[0] == pytest.approx(slope, abs=1e-3)
@@ -157,7 +159,7 @@ def test_cut_off_at_zero(alpha, slope):
 def test_cut_off_may_turn_negative():
     """A fit passes through lambda_ = 0 without a kink."""
     flux = [float(gj.ExpCutoffPowerLaw(lambda_=x).dnde(jnp.asarray(2.0))) for x in (-1e-3, 0.0, 1e-3)]
-    assert flux[0] - 2 * flux[1] + flux[2] == pytest.approx(flux[1] * 4e-6, rel=1e-3)
+    np.testing.assert_allclose(flux[0] - 2 * flux[1] + flux[2], flux[1] * 4e-6, rtol=1e-3)
 
 
 def test_compound_of_any_depth():
@@ -173,9 +175,9 @@ def test_compound_of_any_depth():
 
 def test_numbers_in_sums():
     a, b = gj.PowerLaw(amplitude=1e-12), gj.PowerLawNorm(norm=2.0)
-    assert (a + 1e-12)("1 TeV").value == pytest.approx(2e-12)
-    assert (3e-12 - a)("1 TeV").value == pytest.approx(2e-12)
-    assert ("1e-9 cm-2 s-1 GeV-1" + a)("1 TeV").value == pytest.approx(1e-6 + 1e-12)
+    np.testing.assert_allclose((a + 1e-12)("1 TeV").value, 2e-12, rtol=1e-6)
+    np.testing.assert_allclose((3e-12 - a)("1 TeV").value, 2e-12, rtol=1e-6)
+    np.testing.assert_allclose(("1e-9 cm-2 s-1 GeV-1" + a)("1 TeV").value, 1e-6 + 1e-12, rtol=1e-6)
     assert (1 - b)("1 TeV") == -1
     assert (gj.ConstantSpectralModel(0.5 * u.one) + b).unit == ""
 
@@ -213,25 +215,25 @@ def test_unit_of_a_template():
         gj.TemplateSpectralModel([1.0, 2.0], [1.0, 2.0] * u.TeV)
     assert gj.TemplateSpectralModel([1.0, 2.0], [1.0, 2.0] * u.one).unit == ""
     per_gev = gj.TemplateSpectralModel([1, 2] * u.GeV, [1, 2] * u.Unit("cm-2 s-1 GeV-1"))
-    assert per_gev("2 GeV").value == pytest.approx(2000)
+    np.testing.assert_allclose(per_gev("2 GeV").value, 2000, rtol=1e-6)
 
 
 def test_templates_with_zeros():
     """A logarithm of zero: the flux falls to zero between the last point and the first zero, as in Gammapy."""
     model = gj.TemplateSpectralModel([1.0, 2.0, 4.0, 8.0], [1e-12, 1e-12, 0.0, 0.0])
-    assert model(1.5).value == pytest.approx(1e-12)
+    np.testing.assert_allclose(model(1.5).value, 1e-12, rtol=1e-6)
     assert model([4.0, 6.0, 100.0]).value.tolist() == [0.0, 0.0, 0.0]
     assert np.isfinite(jax.grad(model.dnde)(jnp.array(4.0)))
     line = gj.TemplateSpectralModel([1.0, np.e], [1.0, 2.0] * u.one, interp="lin")
     np.testing.assert_allclose(line([np.exp(0.5), np.exp(-3.0)]).value, [1.5, 0.0])
     root = gj.TemplateSpectralModel([1.0, np.e], [1.0, 9.0] * u.one, interp="sqrt")
-    assert root(np.exp(0.5)).value == pytest.approx(4.0)
+    np.testing.assert_allclose(root(np.exp(0.5)).value, 4.0, rtol=1e-6)
 
 
 def test_index_one_of_the_integral_flux():
     """Where the textbook formula is 0/0."""
     flat = gj.PowerLaw2(index=1.0, emin=1.0, emax=10.0)
-    assert flat("1 TeV").value == pytest.approx(1e-12 / np.log(10))
+    np.testing.assert_allclose(flat("1 TeV").value, 1e-12 / np.log(10), rtol=1e-6)
     function, start = log_flux(flat)
     check_grads(function, (start,), order=2, modes=["fwd"], rtol=1e-5, atol=1e-5, eps=1e-3)
 
