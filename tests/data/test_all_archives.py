@@ -37,8 +37,8 @@ def test_every_run(gammajax_data, folder):
         found = [run.aeff.evaluate(energy, offset), run.edisp.evaluate(energy, mu, offset)]
         if run.psf is not None:
             inside = run.psf.containment(rad, energy, offset)
-            # extrapolated in the outer half bins, a cumulative may pass its end by rounding errors of the table
-            assert float(inside.max()) <= 1 + 1e-3
+            # Linear extrapolation in the outer half bins, as in Gammapy, carries a cumulative beyond its end.
+            assert float(inside.max()) <= 1 + 1e-2
             found += [inside, run.psf.evaluate(rad, energy, offset)]
         if run.rad_max is not None:
             found.append(run.rad_max.evaluate(energy, offset))
