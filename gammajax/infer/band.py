@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Float, Vector
-from gammajax.errors import ModelError, NothingToFit
+from gammajax.errors import NothingToFit
 from gammajax.infer.fit import Fit
+from gammajax.infer.place import Place, locate
 from gammajax.infer.posterior import Posterior
 from gammajax.models.collection import Models
 from gammajax.models.sky import SkyModel
@@ -27,18 +28,19 @@ def flux_band(models: Models | Fit, name: str, energy: Any) -> tuple[np.ndarray,
     r"""Best-fit `dnde` of one model at energies [TeV], and its standard error, both in cm-2 s-1 TeV-1.
 
     First-order propagation with the exact Jacobian in all free parameters, `error^2 = J C J^T`; links and
-    correlations between models are carried along. Network weights count as known.
+    correlations between models are carried along. Network weights count as known. `name` is that of a source, or the
+    path of a spectrum inside its own: "pks.spectral.model1" is the intrinsic one where `model2` absorbs.
     Raises `ModelError` for an unknown name, `NothingToFit` if the models carry no covariance.
 
     >>> best, error = flux_band(fit, "crab", np.geomspace(0.1, 10, 50))                 # doctest: +SKIP
     """
     models = models.models if isinstance(models, Fit) else models
-    position, energy = _position(models, name), _energy(energy)
+    place, energy = locate(models, name), _energy(energy)
     if models.covariance is None:
         raise NothingToFit("these models carry no covariance: take those of a fit, as they came out of it")
     layout = models.layout
     natural = layout.natural(layout.z)
-    best, jacobian = _dnde_and_jacobian(models.tree, layout, natural, energy, position)
+    best, jacobian = _dnde_and_jacobian(models.tree, layout, natural, energy, place)
     # On the host in float64: fluxes squared are too small for float32.
     rows = np.asarray(jacobian, dtype=float)
     variance = np.einsum("ep,pq,eq->e", rows, models.covariance.matrix, rows)
@@ -60,19 +62,11 @@ def posterior_band(
     >>> low, median, high = posterior_band(posterior, "crab", energy, (0.16, 0.5, 0.84))  # doctest: +SKIP
     """
     models = posterior.models
-    position = _position(models, name)
+    place = locate(models, name)
     flat = posterior.flat
     chosen = np.linspace(0, len(flat) - 1, min(draws, len(flat))).round().astype(int)
-    curves = _curves(models.tree, models.layout, jnp.asarray(flat[chosen]), _energy(energy), position)
+    curves = _curves(models.tree, models.layout, jnp.asarray(flat[chosen]), _energy(energy), place)
     return np.quantile(np.asarray(curves), quantiles, axis=0)
-
-
-def _position(models: Models, name: str) -> int:
-    models[name]
-    if name not in models.sources:
-        listed = ", ".join(map(repr, models.sources)) or "none"
-        raise ModelError(f"{name!r} is a nuisance, which has no spectrum; sources are {listed}")
-    return list(models).index(name)
 
 
 def _energy(energy: Any) -> Array:
@@ -80,19 +74,19 @@ def _energy(energy: Any) -> Array:
 
 
 def _dnde(
-    tree: tuple[SkyModel, ...], layout: Layout, natural: Vector, energy: Float[Array, "energy"], position: int
+    tree: tuple[SkyModel, ...], layout: Layout, natural: Vector, energy: Float[Array, "energy"], place: Place
 ) -> Float[Array, "energy"]:
-    """The flux of the model at `position` for values of all free parameters, in their units."""
+    """The flux of the spectrum at `place` for values of all free parameters, in their units."""
     models = fill(tree, layout.values(layout.to_z(natural)))
-    return evaluate(models[position].spectral, energy)
+    return evaluate(place.of(models), energy)
 
 
-@partial(jax.jit, static_argnames="position")
+@partial(jax.jit, static_argnames="place")
 def _dnde_and_jacobian(
-    tree: tuple[SkyModel, ...], layout: Layout, natural: Vector, energy: Float[Array, "energy"], position: int
+    tree: tuple[SkyModel, ...], layout: Layout, natural: Vector, energy: Float[Array, "energy"], place: Place
 ) -> tuple[Float[Array, "energy"], Float[Array, "energy free"]]:
     def flux(natural: Vector) -> tuple[Array, Array]:
-        out = _dnde(tree, layout, natural, energy, position)
+        out = _dnde(tree, layout, natural, energy, place)
         return out, out
 
     # Forward mode: there are fewer parameters than energies.
@@ -100,12 +94,12 @@ def _dnde_and_jacobian(
     return best, jacobian
 
 
-@partial(jax.jit, static_argnames="position")
+@partial(jax.jit, static_argnames="place")
 def _curves(
     tree: tuple[SkyModel, ...],
     layout: Layout,
     natural: Float[Array, "draw free"],
     energy: Float[Array, "energy"],
-    position: int,
+    place: Place,
 ) -> Float[Array, "draw energy"]:
-    return jax.vmap(lambda x: _dnde(tree, layout, x, energy, position))(natural)
+    return jax.vmap(lambda x: _dnde(tree, layout, x, energy, place))(natural)

@@ -12,10 +12,10 @@ from astropy import units as u
 from gammajax._typing import Array, Float, Vector
 from gammajax.errors import ModelError, NothingToFit
 from gammajax.infer.fit import Fit
+from gammajax.infer.place import Place, locate
 from gammajax.infer.posterior import Posterior
 from gammajax.infer.quantity import Derived
 from gammajax.models.collection import Models
-from gammajax.models.sky import SkyModel
 from gammajax.models.spectral.base import SpectralModel, evaluate
 from gammajax.models.spectral.pieces import Pieces, pieces
 from gammajax.params.layout import Layout
@@ -52,7 +52,8 @@ def flux(source: Fit | Models | Posterior, name: str, energy_min: Any, energy_ma
 
     Of a fit by first-order propagation with the exact Jacobian in all free parameters, `error^2 = J C J^T` (links and
     correlations between models are carried along, network weights count as known); of a posterior one flux for each
-    draw. Arrays of energies give one flux for each pair.
+    draw. Arrays of energies give one flux for each pair. `name` is that of a source, or the path of a spectrum inside
+    its own: "pks.spectral.model1" is the intrinsic one where `model2` absorbs.
     Raises `ModelError` for an unknown name, `NothingToFit` if the models carry no covariance.
 
     >>> flux(fit, "crab", "1 TeV", "10 TeV")                                            # doctest: +SKIP
@@ -85,14 +86,14 @@ def pivot_energy(
     >>> pivot_energy(fit, "crab")                                                       # doctest: +SKIP
     """
     models = _models(source)
-    matrix, position = _matrix(models), _position(models, name)
+    matrix, place = _matrix(models), locate(models, name)
     layout = models.layout
     low, high = (np.log(to_number(x, "TeV", n)) for x, n in ((energy_min, "energy_min"), (energy_max, "energy_max")))
     natural = layout.natural(layout.z)
     found = False
     for _ in range(_ZOOMS):
         x = np.linspace(low, high, _GRID)
-        both = _relative_variance(models.tree, layout, natural, matrix, jnp.asarray(x), position)
+        both = _relative_variance(models.tree, layout, natural, matrix, jnp.asarray(x), place)
         variance, slope = (np.asarray(a, dtype=float) for a in both)
         usable = np.isfinite(variance) & np.isfinite(slope)
         varies = usable.any() and np.ptp(variance[usable]) > 1e-9 * variance[usable].max()
@@ -114,11 +115,11 @@ def _moment(
     source: Fit | Models | Posterior, name: str, energy_min: Any, energy_max: Any, power: int, unit: str
 ) -> Estimate | Derived:
     models = _models(source)
-    position = _position(models, name)
+    place = locate(models, name)
     low, high = (to_value(x, "TeV", n) for x, n in ((energy_min, "energy_min"), (energy_max, "energy_max")))
-    split = pieces(low, high, models[name].spectral.kinks())
+    split = pieces(low, high, place.of(tuple(models.filled.values())).kinks())
     layout = models.layout
-    arguments = (jnp.asarray(split.nodes), jnp.asarray(split.weights), position, power)
+    arguments = (jnp.asarray(split.nodes), jnp.asarray(split.weights), place, power)
     if isinstance(source, Posterior):
         parts = np.asarray(_drawn(models.tree, layout, jnp.asarray(source.flat), *arguments), dtype=float)
         found = np.moveaxis(_totals(split, parts.T), -1, 0)
@@ -143,45 +144,39 @@ def _models(source: Fit | Models | Posterior) -> Models:
     return source if isinstance(source, Models) else source.models
 
 
-def _position(models: Models, name: str) -> int:
-    if not isinstance(models[name], SkyModel):
-        raise ModelError(f"{name} is a {type(models[name]).__name__}, which has no spectrum")
-    return list(models).index(name)
-
-
 def _matrix(models: Models) -> np.ndarray:
     if models.covariance is None:
         raise NothingToFit("these models carry no covariance: take those of a fit, as they came out of it")
     return models.covariance.matrix
 
 
-def _spectrum(tree: tuple[Any, ...], layout: Layout, natural: Vector, position: int) -> SpectralModel:
-    """The spectrum at `position` for values of all free parameters, in their units."""
-    return fill(tree, layout.values(layout.to_z(natural)))[position].spectral
+def _spectrum(tree: tuple[Any, ...], layout: Layout, natural: Vector, place: Place) -> SpectralModel:
+    """The spectrum at `place` for values of all free parameters, in their units."""
+    return place.of(fill(tree, layout.values(layout.to_z(natural))))
 
 
-@partial(jax.jit, static_argnames=("position", "power"))
+@partial(jax.jit, static_argnames=("place", "power"))
 def _parts_and_jacobian(
-    tree: tuple[Any, ...], layout: Layout, natural: Vector, nodes: Array, weights: Array, position: int, power: int
+    tree: tuple[Any, ...], layout: Layout, natural: Vector, nodes: Array, weights: Array, place: Place, power: int
 ) -> tuple[Float[Array, "piece"], Float[Array, "piece free"]]:
     def moment(natural: Vector) -> tuple[Array, Array]:
-        out = _spectrum(tree, layout, natural, position).integrate(nodes, weights, power)
+        out = _spectrum(tree, layout, natural, place).integrate(nodes, weights, power)
         return out, out
 
     jacobian, parts = jax.jacfwd(moment, has_aux=True)(natural)
     return parts, jacobian
 
 
-@partial(jax.jit, static_argnames=("position", "power"))
+@partial(jax.jit, static_argnames=("place", "power"))
 def _drawn(
-    tree: tuple[Any, ...], layout: Layout, natural: Array, nodes: Array, weights: Array, position: int, power: int
+    tree: tuple[Any, ...], layout: Layout, natural: Array, nodes: Array, weights: Array, place: Place, power: int
 ) -> Float[Array, "draw piece"]:
-    return jax.vmap(lambda x: _spectrum(tree, layout, x, position).integrate(nodes, weights, power))(natural)
+    return jax.vmap(lambda x: _spectrum(tree, layout, x, place).integrate(nodes, weights, power))(natural)
 
 
-@partial(jax.jit, static_argnames="position")
+@partial(jax.jit, static_argnames="place")
 def _relative_variance(
-    tree: tuple[Any, ...], layout: Layout, natural: Vector, matrix: Array, x: Float[Array, "energy"], position: int
+    tree: tuple[Any, ...], layout: Layout, natural: Vector, matrix: Array, x: Float[Array, "energy"], place: Place
 ) -> tuple[Float[Array, "energy"], Float[Array, "energy"]]:
     """Variance of ln dnde at energies exp(x), and its derivative in x."""
     # In units of the parameters' values: squares of fluxes are too small for float32.
@@ -190,7 +185,7 @@ def _relative_variance(
 
     def variance(t: Array) -> Array:
         def logarithm(step: Vector) -> Array:
-            spectrum = _spectrum(tree, layout, natural + step * size, position)
+            spectrum = _spectrum(tree, layout, natural + step * size, place)
             return jnp.log(evaluate(spectrum, jnp.exp(t)[None])[0])
 
         row = jax.jacfwd(logarithm)(jnp.zeros_like(natural))

@@ -4,17 +4,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gammajax.plot.contour import plot_contour as plot_contour
+    from gammajax.plot.contour import plot_surface as plot_surface
     from gammajax.plot.corner import plot_corner as plot_corner
     from gammajax.plot.counts import plot_counts as plot_counts
+    from gammajax.plot.parameters import plot_parameters as plot_parameters
     from gammajax.plot.profile import plot_profile as plot_profile
     from gammajax.plot.sed import plot_sed as plot_sed
     from gammajax.plot.style import save as save
 
 _HOME = {
+    "plot_contour": "contour",
     "plot_corner": "corner",
     "plot_counts": "counts",
+    "plot_parameters": "parameters",
     "plot_profile": "profile",
     "plot_sed": "sed",
+    "plot_surface": "contour",
     "save": "style",
 }
 

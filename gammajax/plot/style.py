@@ -28,6 +28,9 @@ POSTERIOR = "#E69F00"
 FAINT = "#9a9a9a"
 RANGE = "#56B4E9"
 
+CYCLE = (MODEL, BACKGROUND, TRUTH, POSTERIOR, "#CC79A7", RANGE, "#7a7a7a")
+"""Colours of several results in one figure, in this order."""
+
 SIZE = (5.4, 4.2)
 """Width and height of a figure with one panel [inch]."""
 
