@@ -142,13 +142,13 @@ def test_linked_parameters_in_edits(models):
 
 
 def test_links_hold_for_physical_values():
-    class GeV(gj.SpectralModel):
+    class InGeV(gj.SpectralModel):
         cut: gj.Scalar = gj.param(1000.0, unit="GeV")
 
         def dnde(self, energy):
             return energy * self.cut
 
-    models = gj.Models(g=gj.SkyModel(GeV()), t=gj.SkyModel(gj.PowerLaw()))
+    models = gj.Models(g=gj.SkyModel(InGeV()), t=gj.SkyModel(gj.PowerLaw()))
     same = models.link("g.spectral.cut", "t.spectral.reference").set("t.*.reference", "3 TeV")
     assert same.value("g.spectral.cut") == pytest.approx(3000.0)
     assert same.layout.values(same.layout.z)[0] == pytest.approx(3000.0)
