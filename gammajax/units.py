@@ -30,7 +30,9 @@ def unit_of(text: Any) -> u.UnitBase:
     try:
         unit: Any = u.Unit(text or "")
     except (ValueError, TypeError) as error:
-        raise UnitMismatch(f"{text!r} is not a unit: {error}") from error
+        # astropy goes on with how to define a unit of one's own
+        why = str(error).split(" If this is meant")[0]
+        raise UnitMismatch(f"{text!r} is not a unit: {why}") from error
     powers = [base**power for base, power in zip(unit.bases, unit.powers, strict=True) if base in (u.ph, u.ct)]
     for factor in powers:
         unit = unit / factor
@@ -45,7 +47,10 @@ def conversion(unit: Any, to: Any, what: str = "value") -> float:
     >>> conversion("GeV", "TeV")
     0.001
     """
-    source: Any = unit_of(unit)
+    try:
+        source: Any = unit_of(unit)
+    except UnitMismatch as error:
+        raise UnitMismatch(f"{what}: {error}") from error
     target: Any = unit_of(to)
     try:
         return float(source.to(target))

@@ -104,6 +104,11 @@ class Observation:
                 f"OBS_MODE={meta.obs_mode!r}, RA_PNT={meta.ra_pnt}, DEC_PNT={meta.dec_pnt}; it cannot be reduced with "
                 "responses that depend on the offset (pointing_lonlat gives its direction at a time)"
             )
+        if abs(meta.dec_pnt) > 90.0:
+            raise FileFormatError(
+                f"run {self.obs_id} ({self._place('events').path}): DEC_PNT must be in -90..90 deg, "
+                f"got {meta.dec_pnt:g}"
+            )
         return meta.ra_pnt % 360.0, meta.dec_pnt
 
     @property
@@ -340,7 +345,9 @@ class Observation:
 
     def _place(self, kind: str) -> HDULocation:
         if kind not in self.locations:
-            raise FileFormatError(f"run {self.obs_id} has no {kind!r}; it has {', '.join(self.locations) or 'nothing'}")
+            files = ", ".join(map(str, self.files)) or "no files"
+            have = ", ".join(self.locations) or "nothing"
+            raise FileFormatError(f"run {self.obs_id} has no {kind!r}; it has {have} (in {files})")
         return self.locations[kind]
 
     def _response(self, kind: str) -> tuple[Any, bool, float]:

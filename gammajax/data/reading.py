@@ -10,7 +10,7 @@ from gammajax.data.gti import GTI
 from gammajax.errors import FileFormatError, GammajaxError
 from gammajax.io.dl3 import HDULocation, RunInfo, event_table, find_events, find_gti, gti_table, run_info
 from gammajax.io.fits import open_fits
-from gammajax.io.irf import response_from_hdus
+from gammajax.io.irf import Response, response_from_hdus
 from gammajax.irf import (
     Background2D,
     Background3D,
@@ -38,7 +38,9 @@ CLASSES = {
 def read_run(obs_id: int, locations: Mapping[str, HDULocation]) -> tuple[RunInfo, Events, GTI]:
     """EVENTS and GTI, with one opening if they share a file; a GTI that no index lists is sought there."""
     if "events" not in locations:
-        raise FileFormatError(f"run {obs_id} has no events; it has {', '.join(locations) or 'nothing'}")
+        raise FileFormatError(
+            f"run {obs_id} has no events in its index or files; it has {', '.join(locations) or 'nothing'}"
+        )
     place, gti_place = locations["events"], locations.get("gti")
     with open_fits(place.path) as hdus:
         hdu = find_events(hdus, place.path, place.hdu)
@@ -74,6 +76,7 @@ def read_responses(path: Path, wanted: tuple[tuple[str, str, str], ...], version
         for kind, hdu_class, name in wanted:
             try:
                 response = response_from_hdus(hdus, path, hdu_class, name)
+                _check_content(response)
             except GammajaxError as error:
                 found[kind] = error
             else:
@@ -83,3 +86,17 @@ def read_responses(path: Path, wanted: tuple[tuple[str, str, str], ...], version
                     response.rad_max,
                 )
     return found
+
+
+_ADDED = ("AMPL_2", "AMPL_3", "SIGMA_2", "SIGMA_3")
+"""Columns that may well be zero throughout: the further Gaussians of a PSF."""
+
+
+def _check_content(response: Response) -> None:
+    """Raise `FileFormatError` for a table with nothing above zero: with it a run has nothing to predict."""
+    for name, values in response.values.items():
+        if name not in _ADDED and not (values > 0).any():
+            raise FileFormatError(
+                f"{response.source} column {name} has nothing above zero (all zero, negative or NaN): the response is "
+                "empty, leave the run out"
+            )

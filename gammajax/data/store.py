@@ -84,12 +84,18 @@ class DataStore:
 
         Raises `NoSuchObservation` if it is not listed, `MissingFile` if a file or a required HDU is absent.
         """
+        obs_id = _number(obs_id)
         places, required = self._listed(obs_id), set(required)
         lacking = sorted(required - set(places))
         if lacking:
             have = ", ".join(places) or "nothing"
             raise MissingFile(f"run {obs_id} lacks the required {', '.join(lacking)}; {self.source} lists {have}")
+        if "events" not in places:
+            have = ", ".join(places) or "nothing"
+            raise MissingFile(f"run {obs_id} has no events: the HDU index of {self.source} lists {have} for it")
         for place in places.values():
+            if not place.path.suffix and place.path.is_dir():
+                raise MissingFile(f"run {obs_id}: the {place.kind} have no FILE_NAME in the HDU index of {self.source}")
             if place.type in {*USED, *required} and not place.path.is_file():
                 raise MissingFile(f"run {obs_id}: {place.path} ({place.kind}) is listed in {self.source} but absent")
         return Observation(int(obs_id), places)
@@ -103,7 +109,7 @@ class DataStore:
         skip_missing=False they raise `MissingFile`. A run that is not listed at all always raises `NoSuchObservation`.
         """
         found, failures, required = [], {}, tuple(required)
-        for obs_id in self.obs_ids if ids is None else np.atleast_1d(np.asarray(ids, dtype=np.int64)):
+        for obs_id in self.obs_ids if ids is None else _numbers(ids):
             try:
                 found.append(self.observation(int(obs_id), required))
             except MissingFile as error:
@@ -132,7 +138,7 @@ class DataStore:
         unreadable runs drop out, with a line in the log. Raises `NoSuchObservation` for unlisted ids and
         `ConfigError` for positions and times that are none.
         """
-        chosen = self.obs_ids if ids is None else np.atleast_1d(np.asarray(ids, dtype=np.int64))
+        chosen = self.obs_ids if ids is None else _numbers(ids)
         for obs_id in chosen:
             self._listed(int(obs_id))
         if cone is not None:
@@ -187,3 +193,18 @@ class DataStore:
         except GammajaxError as error:
             log.warning("run %d cannot be selected: %s", obs_id, error)
             return absent
+
+
+def _numbers(ids: Any) -> np.ndarray:
+    """Run numbers as int64; also one alone. Raises `NoSuchObservation` for what is no number."""
+    single = isinstance(ids, str) or not np.iterable(ids)
+    return np.array([_number(i) for i in ([ids] if single else ids)], dtype=np.int64)
+
+
+def _number(obs_id: Any) -> int:
+    try:
+        if isinstance(obs_id, float) and obs_id != int(obs_id):
+            raise ValueError(obs_id)
+        return int(obs_id)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NoSuchObservation(f"{obs_id!r} is no run number such as 23523") from error

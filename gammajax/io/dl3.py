@@ -4,6 +4,7 @@ Times are counted in elapsed SI seconds since a reference epoch in the file's ow
 they stay float64 seconds here, and become `astropy.time.Time` only where a person asks.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,10 +19,14 @@ from astropy.time import Time, TimeDelta
 
 from gammajax.errors import FileFormatError, MissingFile
 from gammajax.io.fits import (
+    check_cells,
+    check_rows,
+    check_whole,
     column,
     column_index,
     column_names,
     find_hdu,
+    finite_column,
     hdu_classes,
     number,
     open_fits,
@@ -30,6 +35,8 @@ from gammajax.io.fits import (
 )
 from gammajax.io.irf import response_kind
 from gammajax.numeric.sphere import wrap
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -152,8 +159,10 @@ def time_reference(header: fits.Header, where: str) -> TimeReference:
     whole, part, scale = number(header, "MJDREFI"), number(header, "MJDREFF"), text(header, "TIMESYS").lower()
     if not (np.isfinite(whole) and np.isfinite(part)):
         raise FileFormatError(f"{where} has no time reference: MJDREFI, MJDREFF must be given in its header")
-    if scale not in Time.SCALES:
-        raise FileFormatError(f"{where}: TIMESYS is {scale!r}; choose from {', '.join(Time.SCALES)}")
+    # a local time cannot be turned into another one
+    scales = [name for name in Time.SCALES if name != "local"]
+    if scale not in scales:
+        raise FileFormatError(f"{where}: TIMESYS is {scale!r}; choose from {', '.join(scales)}")
     return TimeReference(whole, part, scale)
 
 
@@ -232,17 +241,30 @@ def find_pointing(hdus: fits.HDUList, path: Path, name: str | None = None) -> fi
 
 
 def event_table(hdu: fits.BinTableHDU, path: Path) -> EventTable:
-    """The columns of EVENTS as native float64; ra wrapped into [0, 360)."""
+    """The columns of EVENTS as native float64; ra wrapped into [0, 360).
+
+    An event without energy (NaN) is in no energy bin. Raises `FileFormatError` for impossible values: times and
+    directions that are not finite, declinations beyond the poles, negative or infinite energies.
+    """
     seconds = text(hdu.header, "TIMEUNIT", "s")
     id_index = column_index(hdu, "EVENT_ID")
     table: Any = hdu
     known = {column_index(hdu, name) for name in ("TIME", "RA", "DEC", "ENERGY", "EVENT_ID")}
     others = {name: i for i, name in enumerate(column_names(hdu)) if i not in known}
+    dec, energy = finite_column(hdu, path, "DEC", unit="deg"), column(hdu, path, "ENERGY", unit="TeV")
+    check_rows(hdu, path, "ENERGY", energy)
+    check_cells(hdu, path, "ENERGY", (energy < 0) | np.isinf(energy), "negative or infinite")
+    check_cells(hdu, path, "DEC", np.abs(dec) > 90.0, "outside -90..90 deg")
+    if missing := int(np.isnan(energy).sum()):
+        check_cells(hdu, path, "ENERGY", np.full(len(energy), missing == len(energy)), "no numbers (NaN)")
+        log.warning(
+            "%s[%s]: %d of %d events have no energy (NaN): they are in no bin", path, hdu.name, missing, len(energy)
+        )
     return EventTable(
-        time=column(hdu, path, "TIME", unit="s", default=seconds),
-        ra=wrap(column(hdu, path, "RA", unit="deg")),
-        dec=column(hdu, path, "DEC", unit="deg"),
-        energy=column(hdu, path, "ENERGY", unit="TeV"),
+        time=finite_column(hdu, path, "TIME", unit="s", default=seconds),
+        ra=wrap(finite_column(hdu, path, "RA", unit="deg")),
+        dec=dec,
+        energy=energy,
         event_id=np.arange(len(table.data)) if id_index is None else table.data.field(id_index).astype(np.int64),
         reference=time_reference(hdu.header, f"{path}[{hdu.name}]"),
         columns={name: _plain(table.data.field(i)) for name, i in others.items()},
@@ -256,9 +278,12 @@ def gti_table(hdu: fits.BinTableHDU, path: Path) -> GTITable:
     Raises `FileFormatError` for an interval that ends before it starts.
     """
     seconds = text(hdu.header, "TIMEUNIT", "s")
-    start, stop = (column(hdu, path, name, unit="s", default=seconds) for name in ("START", "STOP"))
-    if np.any(~(stop >= start)):
-        raise FileFormatError(f"{path}[{hdu.name}] has an interval that stops before it starts")
+    start, stop = (finite_column(hdu, path, name, unit="s", default=seconds) for name in ("START", "STOP"))
+    if np.any(bad := stop < start):
+        i = np.flatnonzero(bad)[0]
+        raise FileFormatError(
+            f"{path}[{hdu.name}] has an interval that stops before it starts: row {i}, {start[i]:.9g} .. {stop[i]:.9g} s"
+        )
     return GTITable(start, stop, time_reference(hdu.header, f"{path}[{hdu.name}]"))
 
 
@@ -292,7 +317,14 @@ def read_obs_index(path: str | Path) -> dict[str, np.ndarray]:
     with open_fits(path) as hdus:
         table = _index_hdu(hdus, path, "OBS_INDEX")
         columns = {name.upper(): _plain(table.data.field(i)) for i, name in enumerate(column_names(table))}
-        columns["OBS_ID"] = _obs_ids(table, path)
+        columns["OBS_ID"] = ids = _obs_ids(table, path)
+        if not len(ids):
+            raise FileFormatError(f"{path}[{table.name}] lists no runs")
+        found, count = np.unique(ids, return_counts=True)
+        if count.max() > 1:
+            raise FileFormatError(
+                f"{path}[{table.name}] lists run {found[count.argmax()]} {count.max()} times: a run has one row"
+            )
         for name in ("RA_PNT", "DEC_PNT"):
             if column_index(table, name) is not None:
                 columns[name] = column(table, path, name, unit="deg")
@@ -348,7 +380,9 @@ def scan_run(path: str | Path) -> tuple[RunInfo, list[HDULocation]]:
     with open_fits(path) as hdus:
         info = run_info(find_events(hdus, path), path)
         if info.obs_id < 0:
-            raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header")
+            written = text(find_events(hdus, path).header, "OBS_ID") or None
+            raise FileFormatError(f"{path}[EVENTS] has no numeric OBS_ID in its header: it is {written!r}")
+        check_whole(hdus, path)
         return info, _locations(hdus, path, info.obs_id)
 
 
@@ -356,6 +390,7 @@ def scan_responses(path: str | Path, obs_id: int) -> list[HDULocation]:
     """Where the HDUs of a file of responses are, as belonging to the run `obs_id`."""
     path = Path(path)
     with open_fits(path) as hdus:
+        check_whole(hdus, path)
         return _locations(hdus, path, obs_id)
 
 
@@ -373,6 +408,8 @@ def _locations(hdus: fits.HDUList, path: Path, obs_id: int) -> list[HDULocation]
 def index_paths(folder: str | Path) -> tuple[Path, Path]:
     """The obs-index and hdu-index files of a folder, compressed or not. Raises `MissingFile`."""
     folder = Path(folder)
+    if not folder.is_dir():
+        raise MissingFile(f"{folder} is no folder: a data store is the folder of obs-index.fits and hdu-index.fits")
     found = []
     for stem in ("obs-index", "hdu-index"):
         choices = [folder / f"{stem}.fits.gz", folder / f"{stem}.fits"]
@@ -397,10 +434,12 @@ def _index_hdu(hdus: fits.HDUList, path: Path, name: str) -> fits.BinTableHDU:
 def _obs_ids(table: fits.BinTableHDU, path: Path) -> np.ndarray:
     index = column_index(table, "OBS_ID")
     if index is None:
-        raise FileFormatError(f"{path}[{table.name}] has no column OBS_ID")
+        raise FileFormatError(f"{path}[{table.name}] has no column OBS_ID; it has {', '.join(column_names(table))}")
     ids = _plain(table.data.field(index))
     if ids.dtype.kind not in "iuf":
-        raise FileFormatError(f"{path}[{table.name}] column OBS_ID holds text, not numbers: {ids[:1]}")
+        raise FileFormatError(f"{path}[{table.name}] column OBS_ID holds text, not numbers: {ids[:1].tolist()}")
+    check_rows(table, path, "OBS_ID", ids)
+    check_cells(table, path, "OBS_ID", ~(np.isfinite(ids) & (np.abs(ids) < 2.0**62)), "no run numbers")
     return ids.astype(np.int64)
 
 

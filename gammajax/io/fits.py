@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError, VerifyWarning
+from astropy.utils.exceptions import AstropyUserWarning
 
 from gammajax.errors import FileFormatError, GammajaxError, MissingFile, nearest
+from gammajax.io.damage import what_is_lost, why_unreadable
 from gammajax.units import conversion
 
 _BROKEN = (
@@ -38,17 +40,39 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingFile(f"{path} does not exist")
+        raise MissingFile(f"{path} is a folder, not a file" if path.is_dir() else f"{path} does not exist")
+    content = None
     with warnings.catch_warnings():
         # odd cards (duplicate keywords, undefined values) are common and harmless in DL3 headers
         warnings.simplefilter("ignore", VerifyWarning)
+        # whether the part that is lost matters is seen when it is asked for
+        warnings.filterwarnings("ignore", "File may have been truncated", AstropyUserWarning)
         try:
-            with fits.open(_content(path), memmap=False) as hdus:
-                yield hdus
+            content = _content(path)
+            with fits.open(content, memmap=False) as hdus:
+                try:
+                    yield hdus
+                except (FileFormatError, *_BROKEN) as error:
+                    if (lost := what_is_lost(hdus, content)) and lost not in str(error):
+                        raise FileFormatError(f"{_said(path, error)}; {lost}") from error
+                    raise
         except GammajaxError:
             raise
         except _BROKEN as error:
-            raise FileFormatError(f"{path} cannot be read as FITS: {type(error).__name__}: {error}") from error
+            why = "" if content is None else why_unreadable(content)
+            raise FileFormatError(f"{path} cannot be read as FITS: {why}" if why else _said(path, error)) from error
+
+
+def _said(path: Path, error: Exception) -> str:
+    if isinstance(error, GammajaxError):
+        return str(error)
+    return f"{path} cannot be read as FITS: {type(error).__name__}: {error}"
+
+
+def check_whole(hdus: fits.HDUList, path: Path) -> None:
+    """Raise `FileFormatError` for a file that ends early; reads all headers."""
+    if lost := what_is_lost(hdus, _content(path)):
+        raise FileFormatError(f"{path}: {lost}")
 
 
 def _content(path: Path) -> Path | io.BytesIO:
@@ -150,10 +174,39 @@ def column(hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", defau
             f"{path}[{hdu.name}] has no column {' or '.join(names)}" + (f"; nearest: {hint}" if hint else "")
         )
     table: Any = hdu
-    data = np.asarray(table.data.field(index)).astype(np.float64)
+    where, data = f"{path}[{hdu.name}] column {column_names(hdu)[index]}", np.asarray(table.data.field(index))
+    if data.dtype.kind not in "iufb":
+        raise FileFormatError(f"{where} must hold numbers, it holds text or lists: {data[:1].tolist()}")
     stated = _one_slash((table.columns[index].unit or "").strip()) or default or unit
-    factor = _factor(stated, unit, f"{path}[{hdu.name}] column {column_names(hdu)[index]}")
-    return data if factor == 1.0 else data * factor
+    factor = _factor(stated, unit, where)
+    values = data.astype(np.float64)
+    return values if factor == 1.0 else values * factor
+
+
+def finite_column(hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", default: str | None = None):
+    """As `column`, of one finite number per row; raises `FileFormatError` for anything else."""
+    values = column(hdu, path, *names, unit=unit, default=default)
+    check_rows(hdu, path, names[0], values)
+    check_cells(hdu, path, names[0], ~np.isfinite(values), "not finite")
+    return values
+
+
+def check_rows(hdu: fits.BinTableHDU, path: Path, name: str, values: np.ndarray) -> None:
+    """Raise `FileFormatError` unless there is one number per row."""
+    if values.ndim != 1:
+        raise FileFormatError(
+            f"{path}[{hdu.name}] column {name} must hold one number per row, its shape is {values.shape}"
+        )
+
+
+def check_cells(hdu: fits.BinTableHDU, path: Path, name: str, bad: np.ndarray, what: str) -> None:
+    """Raise `FileFormatError` if any cell is bad, saying how many and in which row the first stands."""
+    if bad.any():
+        first = int(np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1))[0])
+        raise FileFormatError(
+            f"{path}[{hdu.name}] column {name}: {int(bad.sum())} of {bad.size} values are {what}, the first in row "
+            f"{first}: repair or remove those rows"
+        )
 
 
 def _one_slash(unit: str) -> str:

@@ -213,11 +213,27 @@ def _axis(table: fits.BinTableHDU, path: Path, prefix: str) -> GridAxis:
         raise FileFormatError(f"{where}: {low.size} lower and {high.size} upper edges")
     as_nodes = np.allclose(low, high)
     edges = high if as_nodes else np.append(low, high[-1])
-    if not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0):
-        raise FileFormatError(f"{where} does not increase: {edges}")
+    if not np.all(np.isfinite([low, high])):
+        raise FileFormatError(f"{where} must be finite: {_listed(edges)}")
+    if np.any(np.diff(edges) <= 0) or np.any(high < low):
+        raise FileFormatError(f"{where} does not increase: {_listed(edges)}")
     if log and edges[0] <= 0:
         raise FileFormatError(f"{where}: energies must be positive, got {edges[0]} TeV")
+    if not as_nodes and np.any(gaps := np.abs(high[:-1] - low[1:]) > _GAP * np.diff(low)):
+        i = int(np.flatnonzero(gaps)[0])
+        raise FileFormatError(
+            f"{where} has a gap or an overlap: bin {i} ends at {high[i]:g} {unit}, the next begins at {low[i + 1]:g}"
+        )
     return GridAxis.from_points(edges, log) if as_nodes else GridAxis.from_edges(edges, log)
+
+
+_GAP = 1e-2
+"""How far bins may be from touching, in units of their width."""
+
+
+def _listed(edges: np.ndarray) -> str:
+    shown = [f"{x:.4g}" for x in edges]
+    return ", ".join(shown if len(shown) <= 8 else [*shown[:4], "...", *shown[-3:]])
 
 
 def _values(
@@ -230,7 +246,11 @@ def _values(
     unit: str,
     default: str,
 ) -> np.ndarray:
-    """The value table with axes in the order of `form.order`; NaN and infinite cells are empty, that is 0."""
+    """The value table with axes in the order of `form.order`; NaN cells are empty, that is 0.
+
+    Raises `FileFormatError` for infinite cells and negative radii; other cells below zero are met in real files.
+    """
+    where = f"{path}[{table.name}] column {name}"
     names = (name, form.aliases[name]) if name in form.aliases else (name,)
     data = column(table, path, *names, unit=unit, default=default)[0]
     lengths = {prefix: axis.points.size for prefix, axis in axes.items()}
@@ -238,10 +258,13 @@ def _values(
         shape = tuple(lengths[prefix] for prefix in order)
         if data.shape == shape or (np.ndim(data) <= 1 and data.size == np.prod(shape)):
             data = np.transpose(data.reshape(shape), [order.index(prefix) for prefix in form.order])
+            if np.any(np.isinf(data)):
+                raise FileFormatError(f"{where} has {int(np.isinf(data).sum())} infinite cells of {data.size}")
+            if name == "RAD_MAX" and np.any(data < 0):
+                raise FileFormatError(f"{where} has {int((data < 0).sum())} negative radii of {data.size}")
             return np.ascontiguousarray(np.where(np.isfinite(data), data, 0.0))
     raise FileFormatError(
-        f"{path}[{table.name}] column {name} has the shape {data.shape}; "
-        f"its axes have {', '.join(f'{k} {n}' for k, n in lengths.items())}"
+        f"{where} has the shape {data.shape}; its axes have {', '.join(f'{k} {n}' for k, n in lengths.items())}"
     )
 
 

@@ -73,7 +73,11 @@ def on_off_counts(
     """
     copies = off_regions.find(on, observation.pointing_radec, exclusion_mask)
     if not copies:
-        raise EmptyRun("no off region fits around the pointing outside the excluded sky")
+        offset = float(separation(*observation.pointing_radec, *on.center))
+        raise EmptyRun(
+            f"no off region fits around the pointing outside the excluded sky: the on region is {offset:.2f} deg from the "
+            f"pointing{_size(on)}; take a smaller region or another background"
+        )
     hit = inside(observation, (on, *copies), energy)
     energies = observation.events.energy
     # An event in two overlapping off regions counts once, as it would on the union of the regions.
@@ -82,6 +86,10 @@ def on_off_counts(
         count(energies[hit[:, 1:].any(axis=1)], energy),
         len(copies),
     )
+
+
+def _size(on: Region) -> str:
+    return "" if isinstance(on, Circle) and on.radius is None else f" and reaches {on.extent:.2f} deg"
 
 
 def inside(observation: Observation, regions: Sequence[Region], energy: Edges) -> Bool[np.ndarray, "event region"]:

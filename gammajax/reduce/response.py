@@ -38,7 +38,9 @@ def response(
         if not isinstance(on, Circle):
             raise ConfigError(f"a containment correction is known for circles only, not for this {kind(on)}")
         if observation.psf is None:
-            raise ConfigError("a containment correction needs a PSF, and the run has none")
+            raise ConfigError(
+                "a containment correction needs a PSF, and the run has none: containment_correction=False"
+            )
         psf = observation.psf
     offsets, weights = np.array([offset]), np.ones(1)
     if not use_region_center:

@@ -57,6 +57,13 @@ def reduce_observation(
     kind, counted = _counted(observation, on, energy, background, exclusion_mask, use_region_center)
     offset = float(separation(*observation.pointing_radec, *on.center))
     exposure, kernel = response(observation, on, energy, energy_true, offset, containment_correction, use_region_center)
+    if not np.any(np.asarray(exposure) > 0):
+        area = observation.aeff
+        raise EmptyRun(
+            f"the response sees nothing at an offset of {offset:.2f} deg and energy_true from {energy_true[0]:g} to "
+            f"{energy_true[-1]:g} TeV: its effective area ends at {float(area.offset.edges[-1]):g} deg and goes from "
+            f"{float(area.energy.edges[0]):g} to {float(area.energy.edges[-1]):g} TeV"
+        )
     return kind(
         name=str(observation.obs_id) if name is None else name,
         energy=energy,
