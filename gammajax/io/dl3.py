@@ -282,7 +282,8 @@ def gti_table(hdu: fits.BinTableHDU, path: Path) -> GTITable:
     if np.any(bad := stop < start):
         i = np.flatnonzero(bad)[0]
         raise FileFormatError(
-            f"{path}[{hdu.name}] has an interval that stops before it starts: row {i}, {start[i]:.9g} .. {stop[i]:.9g} s"
+            f"{path}[{hdu.name}] has an interval that stops before it starts: row {i}, from {start[i]:.9g} to "
+            f"{stop[i]:.9g} s"
         )
     return GTITable(start, stop, time_reference(hdu.header, f"{path}[{hdu.name}]"))
 

@@ -75,8 +75,8 @@ def on_off_counts(
     if not copies:
         offset = float(separation(*observation.pointing_radec, *on.center))
         raise EmptyRun(
-            f"no off region fits around the pointing outside the excluded sky: the on region is {offset:.2f} deg from the "
-            f"pointing{_size(on)}; take a smaller region or another background"
+            f"no off region fits around the pointing outside the excluded sky: the on region is {offset:.2f} deg from "
+            f"the pointing{_size(on)}; take a smaller region or another background"
         )
     hit = inside(observation, (on, *copies), energy)
     energies = observation.events.energy

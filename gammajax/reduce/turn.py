@@ -200,8 +200,8 @@ def _offset(on: Region, pointing: Pointing) -> float:
     offset = float(separation(*pointing, *on.center))
     if offset > MAX_OFFSET:
         raise EmptyRun(
-            f"the on region is {offset:.1f} deg from the pointing, where no camera sees it (more than {MAX_OFFSET:g} deg): "
-            "leave the run out, or correct the position"
+            f"the on region is {offset:.1f} deg from the pointing, where no camera sees it (more than {MAX_OFFSET:g} "
+            "deg): leave the run out, or correct the position"
         )
     return offset
 
