@@ -86,7 +86,9 @@ class Datasets(Sequence[Dataset]):
         if isinstance(key, str):
             if key not in self.names:
                 close = nearest(key, self.names)
-                raise UnknownDataset(f"no dataset {key!r}" + (f"; nearest: {close}" if close else ""))
+                have = ", ".join(map(repr, self.names[:10])) + (", ..." if len(self) > 10 else "")
+                hint = f"nearest: {close}" if close else f"there are {have or 'none'}"
+                raise UnknownDataset(f"no dataset {key!r}; {hint}")
             return self._datasets[self.names.index(key)]
         return self._datasets[key]
 

@@ -211,7 +211,10 @@ def _edges(name: str, axis: str, edges: Any) -> np.ndarray:
 def _checked(name: str, field: str, values: Any, *shape: int, unit: str = "") -> Array:
     if isinstance(values, u.Quantity):
         values = to_value(values, unit, f"{name}: {field}")
-    values = np.asarray(values, dtype=float)
+    try:
+        values = np.asarray(values, dtype=float)
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"{name}: {field} must be an array of numbers of shape {shape}: {error}") from error
     if values.shape != shape:
         raise DatasetError(f"{name}: {field} has shape {values.shape}, its axes ask for {shape}")
     if not np.all(np.isfinite(values)):

@@ -209,6 +209,16 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise FileFormatError(f"{path} cannot be read as HDF5: {error}") from error
 
 
+_READERS = {
+    "datasets": "Datasets.read",
+    "models": "Models.read",
+    "fit": "Fit.read",
+    "posterior": "Posterior.read",
+    "profile": "Profile.read",
+}
+"""What reads the commonest kinds of files."""
+
+
 def _check_kind(path: Path, header: Mapping[str, Any], kind: str) -> None:
     # As text: an attribute of a foreign file may be an array.
     schema = str(header.get("schema"))
@@ -217,9 +227,13 @@ def _check_kind(path: Path, header: Mapping[str, Any], kind: str) -> None:
             f"{path} has the schema {schema}, written by {header['creator']}; this version reads up to {SCHEMA}: "
             "update gammajax"
         )
-    if str(header.get("kind")) != kind or schema not in map(str, range(1, SCHEMA + 1)):
+    found = str(header.get("kind"))
+    if found != kind or schema not in map(str, range(1, SCHEMA + 1)):
         have = f"kind {header.get('kind')!r}, schema {header.get('schema')}"
-        raise FileFormatError(f"{path}: expected a gammajax file of kind {kind!r}, schema {SCHEMA}; it has {have}")
+        hint = f", which {_READERS[found]} reads" if found in _READERS and found != kind else ""
+        raise FileFormatError(
+            f"{path}: expected a gammajax file of kind {kind!r}, schema {SCHEMA}; it has {have}{hint}"
+        )
 
 
 # -- flat files ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from astropy.io import fits
 
-from gammajax.errors import ConfigError, FileFormatError
+from gammajax.errors import ConfigError, FileFormatError, MissingFile
 from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, text
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,13 @@ def grouped(spectrum: OgipSpectrum, grouping: np.ndarray, pha: Path) -> OgipSpec
 def _links(pha: Path, header: fits.Header) -> dict[str, Path]:
     """The files that a PHA header names: keys "BACKFILE", "ANCRFILE", "RESPFILE", only those that are named."""
     named = {key: text(header, key) for key in ("BACKFILE", "ANCRFILE", "RESPFILE")}
-    return {key: pha.parent / file for key, file in named.items() if file and file.upper() != "NONE"}
+    found = {key: pha.parent / file for key, file in named.items() if file and file.upper() != "NONE"}
+    for key, file in found.items():
+        if not file.is_file():
+            raise MissingFile(
+                f"{file} does not exist; {pha} names it as its {key}: put it there, or correct the keyword"
+            )
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,8 +179,7 @@ def _spectrum(hdus: fits.HDUList, path: Path) -> _Spectrum:
     hdu = find_hdu(hdus, path, classes=["SPECTRUM"], names=["SPECTRUM"], columns=["CHANNEL", "COUNTS"])
     _check_kind(hdu, path)
     counts = column(hdu, path, "COUNTS", unit="", default="")
-    if not np.all(np.isfinite(counts)) or np.any(counts < 0):
-        raise FileFormatError(f"{path}[{hdu.name}]: COUNTS must be finite and not negative")
+    _check_positive(counts, f"{path}[{hdu.name}]: COUNTS")
     if column_index(hdu, "CHANNEL") is not None:
         channel = column(hdu, path, "CHANNEL")
         if np.any(np.diff(channel) != 1):
@@ -196,6 +201,12 @@ def _spectrum(hdus: fits.HDUList, path: Path) -> _Spectrum:
         quality=quality,
         grouping=_per_channel(hdu, path, "GROUPING", 0.0, n),
     )
+
+
+def _check_positive(values: np.ndarray, what: str) -> None:
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if bad.size:
+        raise FileFormatError(f"{what} must be finite and not negative, but row {bad[0]} has {values.flat[bad[0]]:g}")
 
 
 def _check_kind(hdu: fits.BinTableHDU, path: Path) -> None:
@@ -294,8 +305,7 @@ def _read_arf(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with open_fits(path) as hdus:
         hdu = find_hdu(hdus, path, classes=["SPECRESP"], names=["SPECRESP"], columns=["ENERG_LO", "SPECRESP"])
         area = column(hdu, path, "SPECRESP", unit="cm2", default="cm2")
-        if not np.all(np.isfinite(area)) or np.any(area < 0):
-            raise FileFormatError(f"{path}[{hdu.name}]: SPECRESP must be finite and not negative")
+        _check_positive(area, f"{path}[{hdu.name}]: SPECRESP")
         return _edges(hdu, path, "ENERG_LO", "ENERG_HI"), area
 
 
@@ -325,6 +335,10 @@ def _decoded(hdu: fits.BinTableHDU, path: Path, first: int, n: int) -> np.ndarra
         groups, values, start = int(row["N_GRP"]), np.atleast_1d(np.asarray(row["MATRIX"], dtype=float)), 0
         f_chan, n_chan = np.atleast_1d(row["F_CHAN"])[:groups], np.atleast_1d(row["N_CHAN"])[:groups]
         where = f"{path}[{hdu.name}] row {i}"
+        if groups < 0 or np.any(n_chan < 0):
+            raise FileFormatError(
+                f"{where}: N_GRP = {groups}, N_CHAN = {n_chan.tolist()}: numbers of groups and channels"
+            )
         if len(f_chan) < groups or len(n_chan) < groups or np.sum(n_chan) > len(values):
             raise FileFormatError(f"{where}: N_GRP = {groups}, but F_CHAN, N_CHAN or MATRIX are shorter")
         for channel, size in zip(f_chan, n_chan, strict=True):
