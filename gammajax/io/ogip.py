@@ -58,6 +58,11 @@ def read_ogip(pha: str | Path, *, grouping: Grouping = "ignore") -> OgipSpectrum
     with open_fits(pha) as hdus:
         on = _spectrum(hdus, pha)
         energy = _ebounds(hdus, pha)[0] if "EBOUNDS" in hdus else None
+    for key, file in on.links.items():
+        if not file.is_file():
+            raise MissingFile(
+                f"{file} does not exist; {pha} names it as its {key}: put it there or correct the keyword"
+            )
     area, energy_true, edisp, along = _response(pha, on.links)
     energy = energy if along is None else along
     if energy is None:
@@ -153,13 +158,7 @@ def grouped(spectrum: OgipSpectrum, grouping: np.ndarray, pha: Path) -> OgipSpec
 def _links(pha: Path, header: fits.Header) -> dict[str, Path]:
     """The files that a PHA header names: keys "BACKFILE", "ANCRFILE", "RESPFILE", only those that are named."""
     named = {key: text(header, key) for key in ("BACKFILE", "ANCRFILE", "RESPFILE")}
-    found = {key: pha.parent / file for key, file in named.items() if file and file.upper() != "NONE"}
-    for key, file in found.items():
-        if not file.is_file():
-            raise MissingFile(
-                f"{file} does not exist; {pha} names it as its {key}: put it there, or correct the keyword"
-            )
-    return found
+    return {key: pha.parent / file for key, file in named.items() if file and file.upper() != "NONE"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -336,9 +335,7 @@ def _decoded(hdu: fits.BinTableHDU, path: Path, first: int, n: int) -> np.ndarra
         f_chan, n_chan = np.atleast_1d(row["F_CHAN"])[:groups], np.atleast_1d(row["N_CHAN"])[:groups]
         where = f"{path}[{hdu.name}] row {i}"
         if groups < 0 or np.any(n_chan < 0):
-            raise FileFormatError(
-                f"{where}: N_GRP = {groups}, N_CHAN = {n_chan.tolist()}: numbers of groups and channels"
-            )
+            raise FileFormatError(f"{where}: N_GRP = {groups}, N_CHAN = {n_chan.tolist()} must not be negative")
         if len(f_chan) < groups or len(n_chan) < groups or np.sum(n_chan) > len(values):
             raise FileFormatError(f"{where}: N_GRP = {groups}, but F_CHAN, N_CHAN or MATRIX are shorter")
         for channel, size in zip(f_chan, n_chan, strict=True):
