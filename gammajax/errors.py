@@ -40,6 +40,10 @@ class ModelError(GammajaxError):
     """A model is malformed: wrong shape of its result, duplicate name, unknown class."""
 
 
+class NotDefined(ModelError, NotImplementedError):
+    """A model or prior of one's own does not define a method that is needed."""
+
+
 class UnknownDataset(GammajaxError):
     """A model or an option names a dataset that does not exist."""
 

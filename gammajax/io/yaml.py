@@ -40,7 +40,8 @@ def parse_yaml(written: str, where: str) -> dict[str, Any]:
     except _BROKEN as error:
         raise FileFormatError(f"{where} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise FileFormatError(f"{where} must hold keys and values at top level, got {type(content).__name__}")
+        found = f"{type(content).__name__}{': the file is empty' if content is None else ''}"
+        raise FileFormatError(f"{where} must hold keys and values at top level, got {found}")
     return content
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
-from gammajax.errors import ConfigError, ModelError
+from gammajax.errors import ConfigError, FileFormatError, ModelError
 from gammajax.io.hdf5 import SUFFIXES, Node, is_hdf5, read_arrays, read_tree, write_arrays, write_tree
 from gammajax.io.matrix import write_matrix
 from gammajax.io.yaml import parse_yaml, read_yaml, sequence, text, write_yaml, yaml_text
@@ -80,6 +80,9 @@ class Models(EditableMembers):
             if choice not in ("refuse", "ignore"):
                 raise ConfigError(f"{option} must be 'refuse' or 'ignore', got {choice!r}")
         hint = " (it lists datasets, which Datasets.read reads)" if "datasets" in content else ""
+        if "components" not in content:
+            have = ", ".join(repr(key) for key in content) or "none"
+            raise FileFormatError(f"there is no list 'components'{hint}; keys are {have}")
         listed = sequence(content.get("components"), f"the list 'components'{hint}")
         found = (from_component(item, like.filled if like else {}, spatial, temporal) for item in listed)
         parts = [part for part in found if part is not None]

@@ -15,7 +15,7 @@ from jax.scipy.special import gammainc, gammaln
 from jax.scipy.stats import norm
 
 from gammajax._typing import Scalar
-from gammajax.errors import PriorError
+from gammajax.errors import NotDefined, PriorError
 from gammajax.units import to_number
 
 
@@ -24,15 +24,15 @@ class Prior(eqx.Module):
 
     def log_prob(self, x: Scalar) -> Scalar:
         """Natural logarithm of the density at the value `x` (same unit as the prior's numbers)."""
-        raise NotImplementedError(f"{type(self).__name__} does not define log_prob(x)")
+        raise NotDefined(f"{type(self).__name__} does not define log_prob(x)")
 
     def ppf(self, q: Scalar) -> Scalar:
         """Value below which the probability is `q`."""
-        raise NotImplementedError(f"{type(self).__name__} does not define ppf(q)")
+        raise NotDefined(f"{type(self).__name__} does not define ppf(q)")
 
     def power_ppf(self, q: Scalar, weight: Scalar) -> Scalar:
         """Value below which the probability is `q` if the density is proportional to `p^weight`."""
-        raise NotImplementedError(f"{type(self).__name__} does not define power_ppf(q, weight)")
+        raise NotDefined(f"{type(self).__name__} does not define power_ppf(q, weight)")
 
     @property
     def support(self) -> tuple[float, float]:

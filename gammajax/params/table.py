@@ -75,7 +75,9 @@ class Parameter:
         if not self.lower < self.upper:
             raise OutOfBounds(f"{self.path}: the lower bound must be below the upper one, got {box}")
         if not self.lower <= self.value <= self.upper:
-            raise OutOfBounds(f"{self.path} starts at {self.value:g}{unit}, outside {box}")
+            raise OutOfBounds(
+                f"{self.path} starts at {self.value:g}{unit}, outside {box}: set() it inside, or bound() it otherwise"
+            )
         low, high = self.range
         if not low <= self.value <= high or not low < high:
             raise OutOfBounds(f"{self.path} starts at {self.value:g}{unit}, where its prior {self.prior} is zero")

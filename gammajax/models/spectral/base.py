@@ -14,7 +14,7 @@ import numpy as np
 from astropy import units as u
 
 from gammajax._typing import Array, Float, Scalar
-from gammajax.errors import ModelError
+from gammajax.errors import ModelError, NotDefined
 from gammajax.models.spectral.pieces import pieces
 from gammajax.params.field import Model
 from gammajax.units import DNDE, FLUX, to_value
@@ -34,7 +34,7 @@ class SpectralModel(Model):
 
     def dnde(self, energy: Scalar) -> Scalar:
         """Differential flux at one energy [TeV], in cm-2 s-1 TeV-1."""
-        raise NotImplementedError(f"{type(self).__name__} does not define dnde(energy)")
+        raise NotDefined(f"{type(self).__name__} does not define dnde(energy)")
 
     @property
     def unit(self) -> str:
