@@ -131,9 +131,9 @@ def sample(
     datasets: DatasetsFile,
     models: ModelsFile,
     out: Out,
-    draws: Annotated[int, typer.Option(help="draws per chain")] = 1000,
-    chains: Annotated[int, typer.Option(help="number of chains")] = 4,
-    warmup: Annotated[int, typer.Option(help="warm-up steps per chain")] = 300,
+    draws: Annotated[int, typer.Option(min=4, help="draws per chain")] = 1000,
+    chains: Annotated[int, typer.Option(min=1, help="number of chains")] = 4,
+    warmup: Annotated[int, typer.Option(min=1, help="warm-up steps per chain")] = 300,
     seed: Annotated[int, typer.Option(help="seed of the sampler")] = 0,
     plots: Plots = True,
 ) -> None:

@@ -4,6 +4,7 @@ Reading never executes code from a file (`yaml.safe_load`).
 """
 
 import dataclasses
+import difflib
 import os
 import re
 import reprlib
@@ -120,6 +121,9 @@ class DatasetEntry:
     """How flux points are compared, an addition of ours too; None where it is not said."""
 
 
+_ENTRY_KEYS = ("name", "type", "filename", "fit_range", "stat_type")
+
+
 def dataset_entries(path: str | Path) -> list[DatasetEntry]:
     """The entries `{name, type, filename, fit_range}` of a datasets YAML.
 
@@ -141,6 +145,10 @@ def dataset_entries(path: str | Path) -> list[DatasetEntry]:
         file = Path(os.path.expandvars(text(entry["filename"], f"{path}: filename of {entry['name']}")))
         if unset := re.search(r"\$\{?\w+", str(file)):
             raise MissingFile(f"{path}: {file} needs the environment variable {unset.group().strip('${')}, not set")
+        for key in entry:
+            # others may be Gammapy's; one that is nearly ours is a slip
+            if key not in _ENTRY_KEYS and (close := difflib.get_close_matches(str(key), _ENTRY_KEYS, 1, 0.75)):
+                raise FileFormatError(f"{path}: {entry['name']} has the unknown key {key!r}; nearest: {close[0]!r}")
         limits = entry.get("fit_range")
         if limits is not None and not (isinstance(limits, dict) and set(limits) == {"min", "max"}):
             raise FileFormatError(f"{path}: fit_range of {entry['name']} must have the keys min and max")

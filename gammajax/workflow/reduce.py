@@ -51,9 +51,8 @@ def run_reduction(
     with Stopwatch() as watch:
         reduction = reduced(config, progress=progress, done=earlier, each=save)
         if not reduction.datasets:
-            raise EmptyRun(
-                "no run could be reduced: " + ("; ".join(reduction.failures.values()) or "none was selected")
-            )
+            none = f"none of {config.datastore} is selected by observations.obs_ids, obs_cone and obs_time"
+            raise EmptyRun("no run could be reduced: " + ("; ".join(reduction.failures.values()) or none))
         datasets = Datasets(reduction.datasets)
         if config.fit_range is not None:
             datasets = datasets.select_energy(*config.fit_range)
