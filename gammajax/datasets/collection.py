@@ -163,8 +163,9 @@ def as_datasets(datasets: Dataset | Iterable[Dataset]) -> Datasets:
         return datasets
     if isinstance(datasets, _KNOWN):
         return Datasets([datasets])
-    found = list(datasets) if isinstance(datasets, Iterable) else [datasets]
+    found = list(datasets) if isinstance(datasets, Iterable) and not isinstance(datasets, str) else [datasets]
     for item in found:
         if not isinstance(item, _KNOWN):
-            raise DatasetError(f"datasets must be {', '.join(k.__name__ for k in _KNOWN)}, got {type(item).__name__}")
+            kinds = ", ".join(k.__name__ for k in _KNOWN)
+            raise DatasetError(f"datasets must be {kinds}, got {type(item).__name__}; Datasets.read() reads files")
     return Datasets(found)

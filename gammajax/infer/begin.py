@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
 
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.groups import Dataset
-from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
+from gammajax.errors import NothingToFit, UnknownDataset
 from gammajax.infer.crossing import Crossing, Ray, cross_all, padded
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.fit import fit as make_fit
@@ -106,10 +105,3 @@ def begin(datasets: Dataset | Iterable[Dataset], fit: Fit | Models) -> Beginning
     known = fit.models.covariance
     covariance = np.zeros_like(fit.hessian) if known is None else known.matrix / np.outer(slope, slope)
     return Beginning(datasets, fit, problem, z, slope, covariance, 0.5 * fit.hessian * np.outer(slope, slope))
-
-
-def probability(value: Any, name: str) -> float:
-    """A confidence level as a float. Raises `ConfigError` outside (0, 1)."""
-    if not isinstance(value, int | float | np.number) or not 0 < value < 1:
-        raise ConfigError(f"{name} must lie between 0 and 1, such as 0.95, got {value!r}")
-    return float(value)

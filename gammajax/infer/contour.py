@@ -18,9 +18,10 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float
+from gammajax.checks import probability, whole
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
-from gammajax.infer.begin import Beginning, begin, probability
+from gammajax.infer.begin import Beginning, begin
 from gammajax.infer.crossing import End, Ray
 from gammajax.infer.fit import Fit
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
@@ -170,8 +171,9 @@ def contour(
     >>> contour(datasets, fit, "crab.spectral.alpha", "crab.spectral.beta").polygon(0.95)   # doctest: +SKIP
     """
     levels = tuple(probability(level, "each of levels") for level in levels)
-    if not levels or points < 4:
-        raise ConfigError(f"at least one level and 4 points are needed, got {len(levels)} and {points}")
+    points = whole(points, "points", 4)
+    if not levels:
+        raise ConfigError("at least one level is needed")
     start = begin(datasets, fit)
     pair = _pair(start, path_x, path_y)
     if start.fit.models.covariance is None:

@@ -25,9 +25,9 @@ from jax import lax
 from scipy.stats import norm
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
+from gammajax.checks import probability, whole
 from gammajax.datasets.groups import Dataset, WStatGroup
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
-from gammajax.infer.begin import probability
 from gammajax.infer.covariance import laplace
 from gammajax.infer.crossing import End, Ray, cross
 from gammajax.infer.deviance import expected_at
@@ -143,8 +143,9 @@ def coverage(
     """
     models, key = as_models(models), as_key(key)
     levels = tuple(probability(level, "each of levels") for level in levels)
-    if n < 1 or not levels or min(levels) <= 0.5:
-        raise ConfigError(f"n must be at least 1 and levels above 0.5, got n = {n}, levels {levels}")
+    n = whole(n, "n")
+    if not levels or min(levels) <= 0.5:
+        raise ConfigError(f"levels must lie above 0.5, got {levels}")
     problem = make_problem(datasets, models)
     chosen = _positions(models, paths)
     low, high = _ranges(models, spread or {})

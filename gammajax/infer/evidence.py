@@ -20,6 +20,7 @@ from astropy.table import Table
 from rich.progress import Progress, TextColumn
 
 from gammajax._typing import Array, Float
+from gammajax.checks import probability, whole
 from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit, PriorError
@@ -123,11 +124,10 @@ def _check(models: Models, live: int, steps: int | None, remainder: float) -> No
             "Give them priors, such as Uniform(lower, upper), or freeze them"
         )
     least = 10 * (len(paths) + 1)
-    if live < least or (steps is not None and steps < 1) or not 0 < remainder < 1:
-        raise ConfigError(
-            f"evidence needs at least {least} live points for {len(paths)} parameters, 1 step, and a remainder between "
-            f"0 and 1; got {live}, {steps}, {remainder}"
-        )
+    whole(live, f"live (for {len(paths)} parameters)", least)
+    probability(remainder, "remainder", 0.01)
+    if steps is not None:
+        whole(steps, "steps")
 
 
 # -- run -------------------------------------------------------------------------------------------------------------

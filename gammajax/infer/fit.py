@@ -13,6 +13,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Scalar, Vector
+from gammajax.checks import above_zero, whole
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
@@ -166,7 +167,7 @@ def fit(
             weights, end = problem.weights, _fisher(problem, *limits)
         else:
             limits = _limits(tolerance, max_steps, 1e-5, 5000)
-            minimum, weights = descend(problem, method, np.float64(learning_rate), *limits)
+            minimum, weights = descend(problem, method, np.float64(above_zero(learning_rate, "learning_rate")), *limits)
             end = _end(problem.with_weights(weights), minimum)
         end = jax.block_until_ready(end)
     if weights:
@@ -188,11 +189,9 @@ def _method(method: Method | None, problem: Problem, models: Models) -> Method:
 
 def _limits(tolerance: float | None, max_steps: int | None, default: float, steps: int) -> tuple[np.float64, np.int32]:
     """Tolerance and number of steps, strongly typed: a weak type would compile a second program."""
-    if max_steps is not None and max_steps < 1:
-        raise ConfigError(f"max_steps must be at least 1, got {max_steps}")
-    if tolerance is not None and not tolerance > 0:
-        raise ConfigError(f"tolerance must be above 0, got {tolerance}")
-    return np.float64(default if tolerance is None else tolerance), np.int32(max_steps or steps)
+    tolerance = default if tolerance is None else above_zero(tolerance, "tolerance")
+    max_steps = steps if max_steps is None else whole(max_steps, "max_steps")
+    return np.float64(tolerance), np.int32(max_steps)
 
 
 def make_problem(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4) -> Problem:
@@ -207,7 +206,7 @@ def make_problem(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes
     unseen = [name for name, wanted in models.datasets_names.items() if wanted == ()]
     if unseen:
         raise UnknownDataset(f"{', '.join(unseen)} act on no dataset: datasets_names is empty")
-    return Problem(datasets, models, nodes=nodes)
+    return Problem(datasets, models, nodes=whole(nodes, "nodes"))
 
 
 class _End(NamedTuple):

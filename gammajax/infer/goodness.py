@@ -18,8 +18,8 @@ import numpy as np
 from scipy.stats import chi2
 
 from gammajax._typing import Array, Scalar
+from gammajax.checks import whole
 from gammajax.datasets.groups import Dataset
-from gammajax.errors import ConfigError
 from gammajax.infer.begin import begin
 from gammajax.infer.deviance import deviance_and_largest, discrepancies
 from gammajax.infer.fit import Fit
@@ -123,8 +123,7 @@ def goodness(
 
     >>> goodness(datasets, fit, key=1, n=2000).p_value                                  # doctest: +SKIP
     """
-    if n < 1:
-        raise ConfigError(f"n must be at least 1, got {n}")
+    n = whole(n, "n")
     start = begin(datasets, fit)
     problem = start.problem
     total, largest = (float(x) for x in deviance_and_largest(problem, problem.start))

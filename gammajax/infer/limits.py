@@ -20,9 +20,10 @@ import numpy as np
 from astropy.table import Table
 from scipy.stats import norm
 
+from gammajax.checks import above_zero, probability
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError
-from gammajax.infer.begin import Beginning, begin, probability
+from gammajax.infer.begin import Beginning, begin
 from gammajax.infer.crossing import Crossing, End, Ray
 from gammajax.infer.fit import Fit
 from gammajax.io.json import write_json
@@ -278,9 +279,7 @@ def _level(sigma: float | None, confidence_level: float | None, *, central: bool
         if not central and share <= 0.5:
             raise ConfigError(f"a one-sided limit needs a confidence_level above 0.5, got {share:g}")
         return float(norm.isf((1.0 - share) / 2.0 if central else 1.0 - share))
-    if not isinstance(sigma, int | float | np.number) or not (np.isfinite(sigma) and sigma > 0):
-        raise ConfigError(f"sigma must be a number above 0, got {sigma!r}")
-    return float(sigma)
+    return above_zero(sigma, "sigma")
 
 
 def _chosen(start: Beginning, paths: str | Sequence[str] | None) -> list[int]:

@@ -39,9 +39,7 @@ def locate(models: Models, name: str) -> Place:
     source, *parts = (name,) if name in models else name.split(".")
     if not isinstance(models[source], SkyModel):
         listed = ", ".join(map(repr, models.sources)) or "none"
-        raise ModelError(
-            f"{source!r} is a {type(models[source]).__name__}, which has no spectrum; sources are {listed}"
-        )
+        raise ModelError(f"{source!r} is a nuisance, which has no spectrum; sources are {listed}")
     place = Place(list(models).index(source), ("spectral",))
     for part in parts[1:] if parts[:1] == ["spectral"] else parts:
         here = place.of(models.tree)

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
+from gammajax.checks import whole
 from gammajax.errors import ConfigError
 from gammajax.infer.intervals import LEVEL, central_interval, narrowest_interval
 from gammajax.infer.quantity import Function, derive
@@ -78,8 +79,7 @@ class Posterior:
 
     def thin(self, step: int) -> "Posterior":
         """Every `step`-th draw of each chain."""
-        if step < 1:
-            raise ConfigError(f"step must be at least 1, got {step}")
+        step = whole(step, "step")
         stats = {k: v[:, ::step] for k, v in self.stats.items()}
         return dataclasses.replace(self, samples=self.samples[:, ::step], stats=stats)
 

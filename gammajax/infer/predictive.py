@@ -23,11 +23,12 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from gammajax._typing import Array, Float, Scalar
+from gammajax.checks import whole
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDatasetOnOff
-from gammajax.errors import ConfigError, DatasetError, PriorError
+from gammajax.errors import DatasetError, PriorError
 from gammajax.infer.deviance import at, discrepancies
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.lanes import in_chunks, tail
@@ -129,8 +130,7 @@ def predictive(
     >>> predictive(datasets, posterior, key=2).p_values                                 # doctest: +SKIP
     """
     datasets, key = as_datasets(datasets), as_key(key)
-    if draws < 1:
-        raise ConfigError(f"draws must be at least 1, got {draws}")
+    draws = whole(draws, "draws")
     if points := [d.name for d in datasets if isinstance(d, FluxPointsDataset)]:
         raise DatasetError(f"{', '.join(points)} hold flux points, which have no counts: check them apart from spectra")
     pick, poisson = jax.random.split(key)

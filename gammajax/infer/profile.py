@@ -12,6 +12,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float, Vector
+from gammajax.checks import above_zero, whole
 from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import NothingToFit, OutOfBounds, UnknownDataset
@@ -138,6 +139,7 @@ def _direction(models: Models, held: np.ndarray) -> np.ndarray:
 
 
 def _grid(fit: Fit, path: str, points: int, sigma: float) -> np.ndarray:
+    points, sigma = whole(points, "points"), above_zero(sigma, "sigma")
     row = fit.models.rows[path]
     if not row.error > 0:
         raise NothingToFit(f"{path} has no standard error to set the range of the profile: give values=")

@@ -11,8 +11,9 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Scalar
+from gammajax.checks import whole
 from gammajax.datasets.groups import Dataset
-from gammajax.errors import ConfigError, NothingToFit
+from gammajax.errors import NothingToFit
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.infer.record import check_paths, check_shape, read_record, write_record
@@ -87,8 +88,7 @@ def refit_toys(
     error.
     """
     models, key = as_models(models), as_key(key)
-    if n < 1:
-        raise ConfigError(f"n must be at least 1, got {n}")
+    n = whole(n, "n")
     if not models.free_paths:
         raise NothingToFit("no parameter is free: free() at least one")
     problem = make_problem(datasets, models, nodes=nodes)

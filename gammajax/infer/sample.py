@@ -24,9 +24,9 @@ from numpyro.infer.hmc import HMCState, hmc
 from rich.progress import Progress, TextColumn
 
 from gammajax._typing import Array, Bool, Float
+from gammajax.checks import probability, whole
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.groups import Dataset
-from gammajax.errors import ConfigError
 from gammajax.infer.checkpoint import Checkpoint, Saved, fingerprints, from_arrays, to_arrays
 from gammajax.infer.fit import Fit, fit, make_problem
 from gammajax.infer.posterior import Posterior
@@ -144,9 +144,11 @@ def sample(
     """
     if warmup is None:
         warmup = _WARMUP_AGAIN if isinstance(models, Posterior) else _WARMUP
-    if min(chains, warmup) < 1 or draws < 4:
-        raise ConfigError(f"at least 4 draws, 1 chain and 1 warm-up step are needed, got {draws}, {chains}, {warmup}")
-    datasets, key, options = as_datasets(datasets), as_key(key), _Options(chains, warmup, float(target_accept))
+    options = _Options(
+        whole(chains, "chains"), whole(warmup, "warmup"), probability(target_accept, "target_accept", 0.8)
+    )
+    draws = whole(draws, "draws", 4)
+    datasets, key = as_datasets(datasets), as_key(key)
     begun = _beginning(datasets, models, nodes)
     nodes = begun.nodes if isinstance(begun, Fit) else nodes or 4
     with Stopwatch() as watch:

@@ -27,9 +27,9 @@ from numpyro.infer import SVI, Trace_ELBO
 from numpyro.optim import optax_to_numpyro
 
 from gammajax._typing import Array, Float, Scalar, Vector
+from gammajax.checks import whole
 from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import Dataset
-from gammajax.errors import ConfigError
 from gammajax.infer.fit import Fit, fit
 from gammajax.infer.posterior import Posterior
 from gammajax.infer.stopwatch import Stopwatch
@@ -97,8 +97,7 @@ def variational(
     >>> preview = variational(datasets, fit, key=1)                                     # doctest: +SKIP
     >>> preview.posterior["crab.spectral.index"].std()                                  # doctest: +SKIP
     """
-    if steps < 1 or draws < 4:
-        raise ConfigError(f"at least 1 step and 4 draws are needed, got {steps} and {draws}")
+    steps, draws = whole(steps, "steps"), whole(draws, "draws", 4)
     datasets = as_datasets(datasets)
     start = models if isinstance(models, Fit) else fit(datasets, models)
     with Stopwatch() as watch:

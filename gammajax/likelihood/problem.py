@@ -94,7 +94,8 @@ def as_models(models: Any) -> Models:
     """`Models`, or those of a result that carries them, such as a `Fit`. Raises `ModelError` for anything else."""
     inner = getattr(models, "models", models)
     if not isinstance(inner, Models):
-        raise ModelError(f"models must be Models(name=SkyModel(...)) or a fit, got {type(models).__name__}")
+        got = type(models).__name__
+        raise ModelError(f"models must be Models(name=SkyModel(...)) or a fit, got {got}; Models.read() reads files")
     return inner
 
 

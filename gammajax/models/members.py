@@ -53,6 +53,9 @@ class Members(Mapping[str, Member]):
             raise ModelError(f"no model {name!r}; models are {', '.join(map(repr, self._members)) or 'none'}")
         return self.filled[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
 

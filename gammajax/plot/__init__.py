@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from gammajax.plot.parameters import plot_parameters as plot_parameters
     from gammajax.plot.profile import plot_profile as plot_profile
     from gammajax.plot.sed import plot_sed as plot_sed
+    from gammajax.plot.style import CYCLE as CYCLE
     from gammajax.plot.style import save as save
 
 _HOME = {
+    "CYCLE": "style",
     "plot_contour": "contour",
     "plot_corner": "corner",
     "plot_counts": "counts",

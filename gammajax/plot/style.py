@@ -28,8 +28,8 @@ POSTERIOR = "#E69F00"
 FAINT = "#9a9a9a"
 RANGE = "#56B4E9"
 
-CYCLE = (MODEL, BACKGROUND, TRUTH, POSTERIOR, "#CC79A7", RANGE, "#7a7a7a")
-"""Colours of several results in one figure, in this order."""
+CYCLE = (MODEL, BACKGROUND, "#CC79A7", POSTERIOR, "#56B4E9", "#6a51a3", "#7a7a7a")
+"""Colours of several results in one figure, in this order; none is that of the truth."""
 
 SIZE = (5.4, 4.2)
 """Width and height of a figure with one panel [inch]."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gammajax.checks import whole
 from gammajax.errors import ConfigError, EmptyRun
 from gammajax.geom.mask import ExclusionMask
 from gammajax.geom.regions import Circle
@@ -97,8 +98,7 @@ class WobbleRegions:
         >>> [round(off.dec, 2) for off in WobbleRegions(1).find(Circle(83.63, 22.01), (83.63, 22.41))]
         [22.81]
         """
-        if self.n_off_regions < 1:
-            raise ConfigError(f"n_off_regions must be at least 1, got {self.n_off_regions}")
+        whole(self.n_off_regions, "n_off_regions")
         turn = turn_of(on, pointing, _degrees(self.binsz, "binsz"))
         angles = 2 * np.pi * np.arange(1, self.n_off_regions + 1) / (self.n_off_regions + 1)
         blocked = turn.blocker(None if turn.is_inside else mask)

@@ -7,6 +7,7 @@ from typing import Any, cast
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
+from gammajax.checks import whole
 from gammajax.errors import ConfigError, nearest
 from gammajax.geom.regions import lonlat
 from gammajax.io.dl3_write import write_index, write_run
@@ -60,8 +61,7 @@ def simulate_dl3(
     chosen = [_instrument(item) for item in chosen]
     if len({instrument.name for instrument in chosen}) < len(chosen):
         raise ConfigError(f"two instruments have the same name: {', '.join(i.name for i in chosen)}")
-    if runs < 1:
-        raise ConfigError(f"runs must be at least 1, got {runs}")
+    runs = whole(runs, "runs")
     for instrument in chosen:
         _simulate_one(folder, instrument, model, position, key, runs, duration, wobble, target)
     return folder

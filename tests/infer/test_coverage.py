@@ -69,7 +69,7 @@ def test_errors():
     data, models = counted(7.0)
     with pytest.raises(NothingToFit, match="is free"):
         gj.coverage(data, models, "*.index", key=1)
-    with pytest.raises(ConfigError, match="levels above 0.5"):
+    with pytest.raises(ConfigError, match="levels must lie above 0.5"):
         gj.coverage(data, models, key=1, levels=(0.3,))
     with pytest.raises(ConfigError, match="must lie between 0 and 1"):
         gj.coverage(data, models, key=1, levels=(68,))

@@ -112,7 +112,7 @@ def test_results_read_well(toy, toy_fit, tmp_path):
     check = gj.predictive(toy, toy_fit, key=1, draws=200)
     assert "Predictive check of the fit, 200 draws: p(deviance) =" in repr(check)
     assert check.write(tmp_path / "predictive.h5").is_file()
-    with pytest.raises(ConfigError, match="n must be at least 1"):
+    with pytest.raises(ConfigError, match="n must be a whole number from 1"):
         gj.goodness(toy, toy_fit, key=1, n=0)
-    with pytest.raises(ConfigError, match="draws must be at least 1"):
+    with pytest.raises(ConfigError, match="draws must be a whole number from 1"):
         gj.predictive(toy, toy_fit, key=1, draws=0)

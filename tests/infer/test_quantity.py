@@ -97,7 +97,7 @@ def test_intervals_of_a_parameter(posterior):
     assert low == pytest.approx(2.4 - sigma, abs=0.3 * sigma)
     assert high == pytest.approx(2.4 + sigma, abs=0.3 * sigma)
     assert posterior.hdi("*.alpha", 0.95)[0] < low
-    with pytest.raises(ConfigError, match="level must be between 0 and 1"):
+    with pytest.raises(ConfigError, match="level must lie between 0 and 1"):
         posterior.interval("*.alpha", 68)
 
 
@@ -117,5 +117,5 @@ def test_thin_and_covariance(posterior):
     np.testing.assert_allclose(posterior.covariance.matrix, np.cov(posterior.flat.T))
     assert posterior.covariance.paths == posterior.paths
     np.testing.assert_allclose(posterior.covariance.errors, posterior.std)
-    with pytest.raises(ConfigError, match="step must be at least 1"):
+    with pytest.raises(ConfigError, match="step must be a whole number from 1"):
         posterior.thin(0)

@@ -68,7 +68,7 @@ def test_other_data_compile_nothing_and_a_key_decides(preview, asimov_spectra, t
 
 
 def test_errors(asimov_spectra, truth_fit):
-    with pytest.raises(ConfigError, match="at least 1 step and 4 draws"):
+    with pytest.raises(ConfigError, match="draws must be a whole number from 4"):
         gj.variational(asimov_spectra, truth_fit, key=1, draws=1)
     with pytest.raises(NothingToFit, match="no parameter is free"):
         gj.variational(asimov_spectra, log_parabola().freeze("*"), key=1)
