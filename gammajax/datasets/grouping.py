@@ -8,6 +8,8 @@ import jax
 import numpy as np
 
 from gammajax._typing import Bool
+from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube_groups import group_cubes
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import CashGroup, Dataset, Group, WStatGroup
 from gammajax.datasets.point_groups import stack_points
@@ -18,14 +20,18 @@ from gammajax.numeric.quadrature import log_nodes
 _PADDING_LIMIT = 8.0
 
 
-def group(datasets: Sequence[Any], nodes: int = 4) -> tuple[Group, ...]:
-    """Sort datasets into groups of one kind and similar size, and stack each group."""
+def group(datasets: Sequence[Any], nodes: int = 4, *, dense: bool = False) -> tuple[Group, ...]:
+    """Sort datasets into groups of one kind and similar size, and stack each group.
+
+    With `dense`, cubes keep every bin of their mask, for counts that are going to change.
+    """
     spectra = tuple(_stack([datasets[i] for i in members], members, nodes) for members in _partition(datasets))
     points: dict[bool, list[int]] = {}
     for i, dataset in enumerate(datasets):
         if isinstance(dataset, FluxPointsDataset):
             points.setdefault(dataset.stat_type == "profile", []).append(i)
-    return (*spectra, *(stack_points([datasets[i] for i in points[k]], points[k]) for k in sorted(points)))
+    cubes = [i for i, dataset in enumerate(datasets) if isinstance(dataset, MapDataset)]
+    return (*spectra, *group_cubes(datasets, cubes, nodes, dense), *(stack_points([datasets[i] for i in points[k]], points[k]) for k in sorted(points)))
 
 
 def refine(group: Group, sees: Bool[np.ndarray, "nuisance dataset"]) -> Group:

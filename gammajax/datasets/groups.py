@@ -3,10 +3,12 @@
 import equinox as eqx
 
 from gammajax._typing import Array, Bool, Float, Int
+from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.spectrum import Spectrum
 
-Dataset = Spectrum | FluxPointsDataset
+Dataset = Spectrum | FluxPointsDataset | MapDataset
 """Whatever the likelihood takes."""
 
 
@@ -73,4 +75,4 @@ class ProfileGroup(PointsGroup):
     cubic: Float[Array, "dataset point scan-1 4"]
 
 
-Group = CashGroup | WStatGroup | GaussGroup | ProfileGroup
+Group = CashGroup | WStatGroup | GaussGroup | ProfileGroup | CubeGroup

@@ -26,7 +26,7 @@ from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
 from gammajax.datasets.groups import Group
 from gammajax.likelihood.problem import Problem, predictions, prior_stat
 from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_deviance
-from gammajax.predict.spectrum import Prediction
+from gammajax.predict.groups import Prediction
 
 Matrix = Float[Array, "free free"]
 

@@ -16,7 +16,7 @@ from gammajax.likelihood.stats import Bins
 from gammajax.likelihood.terms import group_background
 from gammajax.models.collection import Models
 from gammajax.models.members import Member, nameless
-from gammajax.predict.spectrum import arrange, predict
+from gammajax.predict.groups import arrange, predict
 
 
 class ExpectedCounts(NamedTuple):

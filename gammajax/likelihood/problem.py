@@ -22,7 +22,7 @@ from gammajax.models.sky import SkyModel
 from gammajax.params.groups import AnyGroup
 from gammajax.params.layout import Layout
 from gammajax.params.tree import fill, fill_weights, weight_leaves
-from gammajax.predict.spectrum import Prediction, arrange, predict
+from gammajax.predict.groups import Prediction, arrange, predict
 
 
 class Problem(eqx.Module):

@@ -11,10 +11,12 @@ import numpy as np
 from scipy.special import xlogy
 
 from gammajax._typing import Array, Float
+from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.groups import CashGroup, Group, PointsGroup, WStatGroup
 from gammajax.likelihood import stats
+from gammajax.likelihood.cube import cube_deviance, cube_derivatives, cube_least, cube_stat, draw_cube
 from gammajax.likelihood.points import points_derivatives, points_stat, standard_error
-from gammajax.predict.spectrum import Prediction
+from gammajax.predict.groups import Prediction
 
 Bins = Float[Array, "dataset energy"]
 
@@ -23,7 +25,7 @@ def observed(group: Group) -> tuple[Bins, ...]:
     """What was measured in a group: `(counts,)`, `(counts, counts_off)`, or fluxes `(value,)`."""
     if isinstance(group, PointsGroup):
         return (group.value,)
-    return (group.counts,) if isinstance(group, CashGroup) else (group.counts, group.counts_off)
+    return (group.counts, group.counts_off) if isinstance(group, WStatGroup) else (group.counts,)
 
 
 def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
@@ -33,7 +35,7 @@ def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
     """
     if isinstance(group, PointsGroup):
         return (prediction.signal,)
-    if isinstance(group, CashGroup):
+    if isinstance(group, CashGroup | CubeGroup):
         return (stats.floored(_total(group, prediction)),)
     alpha = _alpha(group, prediction)
     mu_on, mu_off, _ = stats.wstat_profile(group.counts, group.counts_off, alpha, prediction.signal)
@@ -43,6 +45,8 @@ def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
 def draw_group(group: Group, means: tuple[Bins, ...], key: Array, n: int) -> tuple[Bins, ...]:
     """`n` random measurements around what is expected: Poisson counts, or fluxes with normal errors."""
     keys = jax.random.split(key, len(means))
+    if isinstance(group, CubeGroup):
+        return (draw_cube(group, means[0], keys[0], n),)
     if isinstance(group, PointsGroup):
         deviates = jax.random.normal(keys[0], (n, *means[0].shape), means[0].dtype)
         return (means[0][None] + deviates * standard_error(group, means[0])[None],)
@@ -56,6 +60,8 @@ def group_stat(group: Group, prediction: Prediction) -> Bins:
         each = points_stat(group, prediction.signal)
     elif isinstance(group, CashGroup):
         each = stats.cash(group.counts, _total(group, prediction))
+    elif isinstance(group, CubeGroup):
+        each = cube_stat(group, _total(group, prediction))
     else:
         each = stats.wstat(group.counts, group.counts_off, _alpha(group, prediction), prediction.signal)
     return jnp.where(group.mask, each, 0.0)
@@ -63,6 +69,8 @@ def group_stat(group: Group, prediction: Prediction) -> Bins:
 
 def group_deviance(group: Group, prediction: Prediction) -> Bins:
     """`group_stat` above the least value that each bin can have: what is left for single precision to resolve."""
+    if isinstance(group, CubeGroup):
+        return jnp.where(group.mask, cube_deviance(group, _total(group, prediction)), 0.0)
     if not isinstance(group, CashGroup):
         return group_stat(group, prediction)
     return jnp.where(group.mask, stats.cash_deviance(group.counts, _total(group, prediction)), 0.0)
@@ -70,6 +78,8 @@ def group_deviance(group: Group, prediction: Prediction) -> Bins:
 
 def least_stat(group: Group) -> np.ndarray:
     """Sum over bins of the least value that `group_stat` can have, per dataset; on the host in double precision."""
+    if isinstance(group, CubeGroup):
+        return cube_least(group)
     if not isinstance(group, CashGroup):
         return np.zeros(len(group.index))
     n = np.asarray(group.counts, dtype=float)
@@ -83,6 +93,8 @@ def group_derivatives(group: Group, prediction: Prediction) -> tuple[Bins, Bins,
     elif isinstance(group, CashGroup):
         n, mu = group.counts, _total(group, prediction)
         each = stats.cash_slope(n, mu), stats.cash_curvature(n, mu), stats.cash_information(mu)
+    elif isinstance(group, CubeGroup):
+        each = cube_derivatives(group, _total(group, prediction))
     else:
         x = group.counts, group.counts_off, _alpha(group, prediction), prediction.signal
         each = stats.wstat_slope(*x), stats.wstat_curvature(*x), stats.wstat_information(*x)
@@ -94,7 +106,7 @@ def group_background(group: Group, prediction: Prediction) -> Bins:
     """Expected background counts of each bin per unit of its factor; flux points have none."""
     if isinstance(group, PointsGroup):
         return jnp.zeros_like(prediction.signal)
-    if isinstance(group, CashGroup):
+    if isinstance(group, CashGroup | CubeGroup):
         return group.background
     alpha = _alpha(group, prediction)
     _, mu_off, _ = stats.wstat_profile(group.counts, group.counts_off, alpha, prediction.signal)
@@ -105,7 +117,7 @@ def background_curvature(group: Group, prediction: Prediction) -> tuple[Bins, Bi
     """Second derivatives of `group_stat`: in signal and background factor, and twice in the background factor."""
     if isinstance(group, PointsGroup):
         return jnp.zeros_like(prediction.signal), jnp.zeros_like(prediction.signal)
-    if isinstance(group, CashGroup):
+    if isinstance(group, CashGroup | CubeGroup):
         _, curvature, _ = group_derivatives(group, prediction)
         return curvature * group.background, curvature * jnp.square(group.background)
     x = group.counts, group.counts_off, _alpha(group, prediction), prediction.signal
@@ -114,7 +126,7 @@ def background_curvature(group: Group, prediction: Prediction) -> tuple[Bins, Bi
     return jnp.where(group.mask, both[0], 0.0), jnp.where(group.mask, both[1], 0.0)
 
 
-def _total(group: CashGroup, prediction: Prediction) -> Bins:
+def _total(group: CashGroup | CubeGroup, prediction: Prediction) -> Bins:
     scale = 1.0 if prediction.scale is None else prediction.scale
     return prediction.signal + scale * group.background
 

@@ -1,0 +1,203 @@
+"""Cubes as the likelihood takes them: occupied bins one by one, everything else as one sum per energy.
+
+With `-2 ln L = sum_i 2 mu_i - sum_{n_i > 0} 2 n_i ln mu_i`, logarithms are needed only where there are counts. So the bins
+of a cube are its occupied bins, with the statistic `-2 n ln mu`, followed by one bin per reconstructed energy that
+holds the sum of the prediction over the mask, with the statistic `2 mu`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from gammajax._typing import Array, Bool, Float, Int
+from gammajax.datasets.cube import MapDataset
+from gammajax.irf.mixture import MixturePSF, mixture_of
+from gammajax.numeric.projection import Projection, projection
+from gammajax.numeric.quadrature import log_nodes
+
+
+class CubeGroup(eqx.Module):
+    """Cubes of one shape."""
+
+    nodes: Float[Array, "axis energy_true node"]
+    node_weights: Float[Array, "axis energy_true node"]
+    axis: Int[Array, "dataset"]
+    index: Int[Array, "dataset"]
+    mask: Bool[Array, "dataset bin"]
+    counts: Float[Array, "dataset bin"]
+    """Counts of the occupied bins; for the sums all counts of that energy."""
+    background: Float[Array, "dataset bin"]
+    energy: Float[Array, "dataset bin"]
+    is_sum: Bool[Array, "bin"]
+    field: Float[Array, "dataset bin 2"]
+    """Place of each bin on the map [deg from its centre]; of a sum the mean over its background."""
+    place: Int[Array, "dataset occupied 3"]
+    """Energy, row and column of each occupied bin."""
+    exposure: Float[Array, "dataset energy_true lat lon"]
+    inside: Float[Array, "dataset energy lat lon"]
+    """One where a bin takes part, else zero."""
+    solid_angle: Float[Array, "dataset lat lon"]
+    lon: Float[Array, "dataset lat lon"]
+    lat: Float[Array, "dataset lat lon"]
+    kernel: Float[Array, "dataset energy_true energy lat_irf lon_irf"]
+    kernel_x: Float[Array, "dataset lon_irf"]
+    kernel_y: Float[Array, "dataset lat_irf"]
+    psf: MixturePSF
+    projection: Projection
+    plans: tuple[Any, ...]
+    """Per model how it is evaluated (`predict.plan`)."""
+    frame: str = eqx.field(static=True)
+    """Frame of `lon` and `lat`."""
+    reach: int = eqx.field(static=True)
+    """Pixels that a PSF reaches to each side of a source."""
+
+
+def group_cubes(datasets: Sequence[MapDataset], members: Sequence[int], nodes: int, dense: bool) -> list[CubeGroup]:
+    """Cubes sorted by shape and stacked; `dense` takes every bin of the mask as occupied, for counts that change."""
+    planned = [(i, _Plan(datasets[i], dense)) for i in members]
+    shapes: dict[Any, list[tuple[int, _Plan]]] = {}
+    for i, plan in planned:
+        shapes.setdefault(plan.shape, []).append((i, plan))
+    return [_stacked([p for _, p in some], [i for i, _ in some], nodes) for some in shapes.values()]
+
+
+class _Plan:
+    """One cube as host arrays of the group."""
+
+    def __init__(self, dataset: MapDataset, dense: bool):
+        self.dataset = dataset
+        mask, counts, background = (np.asarray(x) for x in (dataset.mask, dataset.counts, dataset.background))
+        place = np.argwhere(mask if dense else mask & (counts > 0))
+        at = tuple(place.T)
+        centre = 0.5 * (np.array(dataset.grid.shape[::-1]) - 1.0)
+        pixel = np.linalg.inv(dataset.grid.wcs.pixel_scale_matrix)
+        rows, columns = (np.arange(n) for n in dataset.grid.shape)
+        kept = np.where(mask, background, 0.0)
+        total = kept.sum(axis=(1, 2))
+        weight = np.where(total > 0, total, 1.0)
+        mean = np.stack([kept.sum(axis=1) @ columns / weight, kept.sum(axis=2) @ rows / weight], axis=-1)
+        where = np.concatenate([place[:, :0:-1], np.where(total[:, None] > 0, mean, centre)])
+        edges = np.asarray(dataset.energy)
+        energies = np.sqrt(edges[1:] * edges[:-1])
+        self.place = place.astype(np.int32)
+        self.counts = np.concatenate([counts[at], np.where(mask, counts, 0.0).sum(axis=(1, 2))])
+        self.background = np.concatenate([background[at], total])
+        self.energy = np.concatenate([energies[place[:, 0]], energies])
+        self.field = (where - centre) @ np.linalg.inv(pixel).T
+        self.projection = projection(dataset.grid.wcs, dataset.grid.frame)
+        self.psf, self.reach = _psf_of(dataset)
+        self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset)
+
+    @property
+    def shape(self) -> Any:
+        d = self.dataset
+        psf = self.psf.weight.shape[2:], self.reach
+        return d.counts.shape, d.exposure.shape, psf, self.kernel.shape, self.projection.kind, d.grid.frame
+
+
+def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
+    """The PSF at the centres of the true-energy bins, and how many pixels it reaches."""
+    n = len(dataset.energy_true) - 1
+    if dataset.psf is None:
+        return MixturePSF(np.full((n, 1), 1e-9), np.ones((n, 1, 1, 1)), np.zeros(1), np.zeros(1)), 1
+    psf, edges = dataset.psf, np.asarray(dataset.energy_true)
+    density = _interpolated(np.log(psf.energy_true), psf.density, np.log(np.sqrt(edges[1:] * edges[:-1])))
+    x, y = _axes_on(dataset.grid, psf.grid)
+    size = np.sqrt(np.abs(np.linalg.det(dataset.grid.wcs.pixel_scale_matrix)))
+    return mixture_of(psf.rad, density, x, y), int(np.ceil(psf.rad[-1] / size)) + 1
+
+
+def _interpolated(x: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Linear interpolation of the first axis of `values`, constant beyond both ends."""
+    if len(x) == 1:
+        return np.repeat(values, len(at), axis=0)
+    at = np.clip(at, x[0], x[-1])
+    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
+    f = ((at - x[i]) / (x[i + 1] - x[i]))[:, None, None, None]
+    return (1 - f) * values[i] + f * values[i + 1]
+
+
+def _kernel_of(dataset: MapDataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if dataset.edisp is None:
+        return np.eye(len(dataset.energy) - 1)[:, :, None, None], np.zeros(1), np.zeros(1)
+    return np.asarray(dataset.edisp.kernel), *_axes_on(dataset.grid, dataset.edisp.grid)
+
+
+def _axes_on(grid: Any, coarse: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Where the columns and rows of a coarse grid lie on the pixels of another: both have parallel axes."""
+    ny, nx = coarse.shape
+    if (ny, nx) == (1, 1):
+        return np.zeros(1), np.zeros(1)
+    lon, lat = coarse.wcs.wcs_pix2world(np.arange(nx), np.full(nx, (ny - 1) / 2), 0)
+    x, _ = grid.wcs.wcs_world2pix(lon, lat, 0)
+    lon, lat = coarse.wcs.wcs_pix2world(np.full(ny, (nx - 1) / 2), np.arange(ny), 0)
+    _, y = grid.wcs.wcs_world2pix(lon, lat, 0)
+    return x, y
+
+
+def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
+    datasets = [p.dataset for p in plans]
+    n_energy = datasets[0].counts.shape[0]
+    most = max(len(p.place) for p in plans)
+
+    def bins(name: str, fill: float) -> np.ndarray:
+        """Occupied bins padded to a common number, then the sums."""
+        rows = []
+        for p in plans:
+            x = getattr(p, name)
+            split = len(p.place)
+            pad = np.full((most - split, *x.shape[1:]), fill)
+            rows.append(np.concatenate([x[:split], pad, x[split:]]))
+        return np.stack(rows)
+
+    quadrature = [log_nodes(np.asarray(d.energy_true), nodes) for d in datasets]
+    is_sum = np.arange(most + n_energy) >= most
+    real = np.arange(most) < np.array([len(p.place) for p in plans])[:, None]
+    components = max(p.psf.sigma.shape[1] for p in plans)
+    lonlat = [_lonlat(d.grid) for d in datasets]
+    arrays = {
+        "nodes": np.stack([x for x, _ in quadrature]),
+        "node_weights": np.stack([w for _, w in quadrature]),
+        "axis": np.arange(len(plans), dtype=np.int32),
+        "index": np.array(members, dtype=np.int32),
+        "mask": np.concatenate([real, np.ones((len(plans), n_energy), bool)], axis=1),
+        "counts": bins("counts", 0.0),
+        "background": bins("background", 1.0),
+        "energy": bins("energy", 1.0),
+        "field": bins("field", 0.0),
+        "is_sum": is_sum,
+        "place": np.stack([np.concatenate([p.place, np.zeros((most - len(p.place), 3), np.int32)]) for p in plans]),
+        "exposure": np.stack([np.asarray(d.exposure) for d in datasets]),
+        "inside": np.stack([np.asarray(d.mask, dtype=float) for d in datasets]),
+        "solid_angle": np.stack([x for _, _, x in lonlat]),
+        "lon": np.stack([x for x, _, _ in lonlat]),
+        "lat": np.stack([x for _, x, _ in lonlat]),
+        "kernel": np.stack([p.kernel for p in plans]),
+        "kernel_x": np.stack([p.kernel_x for p in plans]),
+        "kernel_y": np.stack([p.kernel_y for p in plans]),
+        "psf": jax.tree.map(lambda *x: np.stack(x), *(_with_components(p.psf, components) for p in plans)),
+        "projection": jax.tree.map(lambda *x: np.stack(x), *(p.projection for p in plans)),
+    }
+    return CubeGroup(**jax.device_put(arrays), plans=(), frame=datasets[0].grid.frame, reach=plans[0].reach)
+
+
+def _with_components(psf: MixturePSF, n: int) -> MixturePSF:
+    more = n - psf.sigma.shape[1]
+    sigma = np.pad(psf.sigma, ((0, 0), (0, more)), constant_values=1.0)
+    return MixturePSF(sigma, np.pad(psf.weight, ((0, 0), (0, more), (0, 0), (0, 0))), psf.x, psf.y)
+
+
+def _lonlat(grid: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixel centres [deg] and solid angles [sr]; what lies outside the projection has none."""
+    ny, nx = grid.shape
+    x, y = np.meshgrid(np.arange(nx), np.arange(ny))
+    lon, lat = grid.wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
+    known = np.isfinite(lon)
+    return (
+        np.where(known, lon, 0.0).reshape(ny, nx),
+        np.where(known, lat, 90.0).reshape(ny, nx),
+        np.asarray(grid.solid_angle),
+    )

@@ -1,0 +1,64 @@
+"""Where datasets and models meet: datasets in groups, and what models predict for each group."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from gammajax._typing import Array, Bool, Float
+from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.datasets.grouping import group, refine
+from gammajax.datasets.groups import Dataset, Group
+from gammajax.models.nuisance import Nuisance
+from gammajax.models.sky import SkyModel
+from gammajax.predict.bend import background_scale
+from gammajax.predict.cube import predict_cubes
+from gammajax.predict.plan import Motion, planned
+from gammajax.predict.spectrum import predict_spectra
+
+
+class Prediction(NamedTuple):
+    """What models predict for the bins of a group."""
+
+    signal: Float[Array, "dataset energy"]
+    """Counts of the sources."""
+    scale: Float[Array, "dataset energy"] | None
+    """Factor on the background; None where no model touches it: one."""
+
+
+def predict(models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model dataset"], group: Group) -> Prediction:
+    """Counts that the models predict in each bin, and the background's factor.
+
+    `acts` says which model acts on which dataset of the group.
+    """
+    signal = (predict_cubes if isinstance(group, CubeGroup) else predict_spectra)(models, acts, group)
+    return Prediction(signal, background_scale(models, acts, group))
+
+
+def arrange(
+    datasets: Sequence[Dataset],
+    models: Sequence[SkyModel | Nuisance],
+    sees: Bool[np.ndarray, "model dataset"],
+    motions: Sequence[Motion | None],
+    nodes: int = 4,
+    *,
+    dense: bool = False,
+) -> list[tuple[Group, Bool[Array, "model dataset"]]]:
+    """The datasets in groups that `predict` takes, each with `acts`: the columns of `sees` of its datasets.
+
+    `motions` say how each source may move on the sky (`predict.plan`); with `dense`, cubes keep every bin of their mask,
+    for counts that are going to change.
+    """
+    bends = [isinstance(m, Nuisance) and (m.bends("energy") or m.bends("efficiency")) for m in models]
+    sees = sees.reshape(len(models), len(datasets))
+    out = []
+    for g in group(datasets, nodes, dense=dense):
+        own = sees[:, np.asarray(g.index)]
+        if isinstance(g, CubeGroup):
+            g = planned(g, models, own, motions)
+        elif any(bends):
+            g = refine(g, own[bends])
+        out.append((g, jnp.asarray(own)))
+    return out
