@@ -8,6 +8,7 @@ from typing import Any, Self, overload
 import numpy as np
 from astropy.table import Table
 
+from gammajax.datasets.cube import MapDataset
 from gammajax.datasets.files import read_dataset, read_hdf5_datasets, write_dataset, write_hdf5_datasets
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
@@ -18,7 +19,7 @@ from gammajax.io.ogip import Grouping
 from gammajax.io.yaml import dataset_entries, write_yaml
 from gammajax.tables import as_text
 
-_KNOWN = (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset)
+_KNOWN = (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset)
 
 
 class Datasets(Sequence[Dataset]):

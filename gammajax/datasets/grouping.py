@@ -31,7 +31,11 @@ def group(datasets: Sequence[Any], nodes: int = 4, *, dense: bool = False) -> tu
         if isinstance(dataset, FluxPointsDataset):
             points.setdefault(dataset.stat_type == "profile", []).append(i)
     cubes = [i for i, dataset in enumerate(datasets) if isinstance(dataset, MapDataset)]
-    return (*spectra, *group_cubes(datasets, cubes, nodes, dense), *(stack_points([datasets[i] for i in points[k]], points[k]) for k in sorted(points)))
+    return (
+        *spectra,
+        *group_cubes(datasets, cubes, nodes, dense),
+        *(stack_points([datasets[i] for i in points[k]], points[k]) for k in sorted(points)),
+    )
 
 
 def refine(group: Group, sees: Bool[np.ndarray, "nuisance dataset"]) -> Group:

@@ -140,5 +140,3 @@ def spread(
 def ndtr(x: Array) -> Array:
     """Cumulative normal distribution; differences of it far from zero are exact to 1e-16, not relatively."""
     return 0.5 * (1.0 + erf(x * np.sqrt(0.5)))
-
-

@@ -22,6 +22,7 @@ from gammajax.models.sky import SkyModel
 from gammajax.params.groups import AnyGroup
 from gammajax.params.layout import Layout
 from gammajax.params.tree import fill, fill_weights, weight_leaves
+from gammajax.predict.plan import motions
 from gammajax.predict.groups import Prediction, arrange, predict
 
 
@@ -38,13 +39,18 @@ class Problem(eqx.Module):
     layout: Layout
     priors: tuple[AnyGroup, ...]
 
-    def __init__(self, datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4):
-        """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`."""
+    def __init__(
+        self, datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4, dense: bool = False
+    ):
+        """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`.
+
+        With `dense`, cubes keep bins without counts: needed where their counts are going to be replaced.
+        """
         datasets, models = as_datasets(datasets), as_models(models)
         names = datasets.names
         sees = [_sees(name, wanted, names) for name, wanted in models.datasets_names.items()]
         self.models = models.tree
-        arranged = arrange(datasets, self.models, np.array(sees, dtype=bool), nodes)
+        arranged = arrange(datasets, self.models, np.array(sees, dtype=bool), motions(models), nodes, dense=dense)
         self.groups, self.acts = (tuple(x) for x in zip(*arranged, strict=True)) if arranged else ((), ())
         self.layout = models.layout
         self.priors = models.priors

@@ -14,7 +14,7 @@ from gammajax._typing import Array, Float
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.groups import CashGroup, Group, PointsGroup, WStatGroup
 from gammajax.likelihood import stats
-from gammajax.likelihood.cube import cube_deviance, cube_derivatives, cube_least, cube_stat, draw_cube
+from gammajax.likelihood.cube import cube_derivatives, cube_deviance, cube_least, cube_stat, draw_cube
 from gammajax.likelihood.points import points_derivatives, points_stat, standard_error
 from gammajax.predict.groups import Prediction
 

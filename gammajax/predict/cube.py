@@ -6,6 +6,7 @@ no kernel, no grid in between and no edge where it jumps. Other shapes are convo
 shape and place are fixed is folded once (`fold`): what is left is linear in its flux.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
 from gammajax.numeric.projection import TO_ICRS, direction
+from gammajax.numeric.safe import safe_divide
 from gammajax.predict.bend import bent
 
 Flux = Float[Array, "energy_true"] | Float[Array, "energy_true node"]
@@ -72,17 +74,16 @@ def _signal(model: SkyModel, plan: Fold | Live, nodes: Array, weights: Array, gr
     flux = flux[group.axis]
     if isinstance(plan, Fold):
         return jnp.einsum("dtn,dtnb->db", flux if varies else flux[..., None], plan.response)
-    
+
     def one(flux: Array, cube: CubeGroup, nodes: Array) -> Array:
         return collect(spread_source(model.spatial, flux, cube, plan, nodes), cube)
 
     return jax.vmap(one)(flux, cubes(group), group.nodes[group.axis])
 
 
-def cubes(group: CubeGroup) -> CubeGroup:
-    """The arrays of a group that each of its cubes has for itself, for `vmap`."""
-    shared = {"nodes": None, "node_weights": None, "plans": (), "is_sum": None}
-    return eqx.tree_at(lambda g: tuple(getattr(g, n) for n in shared), group, tuple(shared.values()), is_leaf=lambda x: x is None)
+def cubes(group: CubeGroup) -> Any:
+    """What each cube of a group has for itself, for `vmap`."""
+    return dataclasses.replace(group, nodes=None, node_weights=None, is_sum=None, plans=())
 
 
 @eqx.filter_jit
@@ -140,11 +141,14 @@ def _closed(spatial: Any, flux: Array, cube: CubeGroup, reach: int) -> Spread:
     corner = jnp.round(lax.stop_gradient(pixel[::-1])).astype(int) - reach
     start = jnp.clip(corner, 0, jnp.array([ny - size[0], nx - size[1]]))
     at_centre = _bilinear(cube.exposure, pixel)[:, None]
-    weight, width = cube.psf.at(pixel) * flux[:, None], cube.psf.sigma
+    weight, width = cube.psf.at(pixel), cube.psf.sigma
     share = None
     if isinstance(spatial, GaussianSpatial):
+        # The weights of a point are those inside the radius of the PSF; here nothing may be lost or won beyond it.
+        weight = safe_divide(weight, jnp.sum(weight, axis=1, keepdims=True))
         width = jnp.sqrt(jnp.square(width) + jnp.square(spatial.sigma))
         share = jnp.square(spatial.sigma / width)
+    weight *= flux[:, None]
     along = [spread(s, n, c, width * d) for s, n, c, d in zip(start, size, pixel[::-1], per_degree[::-1], strict=True)]
     if share is None:
         counts = jnp.einsum("tg,tgy,tgx->tyx", at_centre * weight, *along)
@@ -164,8 +168,12 @@ def _convolved(spatial: SpatialModel, flux: Array, cube: CubeGroup, factor: int,
     sky = _brightness(spatial, cube, factor, nodes) * cube.solid_angle
     lit = flux[..., None, None] * sky * (cube.exposure[:, None] if spatial.energy_dependent else cube.exposure)
     per_degree = jnp.sqrt(jnp.sum(jnp.square(cube.projection.scale(lon, lat, frame)), axis=1))
-    along = [spread(-cube.reach, 2 * cube.reach + 1, 0.0, cube.psf.sigma * d) for d in per_degree[::-1]]
+    # A mean over sub-pixels has the box of the pixel in it once already: its variance is taken from the kernel.
+    box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0
+    widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in per_degree[::-1]]
+    along = [spread(-cube.reach, 2 * cube.reach + 1, 0.0, width) for width in widths]
     kernel = jnp.einsum("tg,tgy,tgx->tyx", cube.psf.at(pixel), *along)
+    kernel = safe_divide(kernel, jnp.sum(kernel, axis=(1, 2), keepdims=True))
     counts = convolved(lit, kernel[:, None] if spatial.energy_dependent else kernel)
     return Spread(counts, jnp.zeros(2, int), _kernel(pixel, cube))
 

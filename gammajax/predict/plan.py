@@ -1,9 +1,9 @@
 """What of a source is computed once for a cube, and what in every evaluation."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import numpy as np
 
 from gammajax._typing import Bool
@@ -72,10 +72,12 @@ def planned(
             plans.append(None)
             continue
         if motion is None:
-            raise ModelError("a source without spatial model acts on a cube: SkyModel(spectral, spatial=PointSpatial(...))")
+            raise ModelError(
+                "a source without spatial model acts on a cube: SkyModel(spectral, spatial=PointSpatial(...))"
+            )
         live = _live(group, motion)
         plans.append(fold(model.spatial, group, live) if motion.fixed else live)
-    return eqx.tree_at(lambda g: g.plans, group, tuple(plans), is_leaf=lambda x: x == ())
+    return dataclasses.replace(group, plans=tuple(plans))
 
 
 def _live(group: CubeGroup, motion: Motion) -> Live:
