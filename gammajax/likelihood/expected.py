@@ -16,7 +16,7 @@ from gammajax.likelihood.stats import Bins
 from gammajax.likelihood.terms import group_background
 from gammajax.models.collection import Models
 from gammajax.models.members import Member, nameless
-from gammajax.predict.spectrum import arrange, predict
+from gammajax.predict.spectrum import arrange, check_regions, predict
 
 
 class ExpectedCounts(NamedTuple):
@@ -48,6 +48,7 @@ def predict_all(datasets: Sequence[Dataset], models: Models, *, nodes: int = 4) 
     """What is expected for each dataset, computed group by group; for flux points in units of `dnde_ref`."""
     members = list(models.filled.values())
     sees = [[m.datasets_names is None or d.name in m.datasets_names for d in datasets] for m in members]
+    check_regions(models.filled, sees)
     tree, out = nameless(members), {}
     for g, acts in arrange(datasets, tree, np.array(sees, dtype=bool), nodes):
         arrays = jax.tree.map(np.asarray, _expected(tree, acts, g))

@@ -22,7 +22,7 @@ from gammajax.models.sky import SkyModel
 from gammajax.params.groups import AnyGroup
 from gammajax.params.layout import Layout
 from gammajax.params.tree import fill, fill_weights, weight_leaves
-from gammajax.predict.spectrum import Prediction, arrange, predict
+from gammajax.predict.spectrum import Prediction, arrange, check_regions, predict
 
 
 class Problem(eqx.Module):
@@ -44,6 +44,7 @@ class Problem(eqx.Module):
         names = datasets.names
         sees = [_sees(name, wanted, names) for name, wanted in models.datasets_names.items()]
         self.models = models.tree
+        check_regions(dict(zip(models, self.models, strict=True)), sees)
         arranged = arrange(datasets, self.models, np.array(sees, dtype=bool), nodes)
         self.groups, self.acts = (tuple(x) for x in zip(*arranged, strict=True)) if arranged else ((), ())
         self.layout = models.layout

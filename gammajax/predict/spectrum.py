@@ -1,6 +1,6 @@
 """Predicted counts of spectra: where datasets and models meet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -10,8 +10,9 @@ import numpy as np
 from gammajax._typing import Array, Bool, Float
 from gammajax.datasets.grouping import group, refine
 from gammajax.datasets.groups import Dataset, Group, SpectrumGroup
+from gammajax.errors import ModelError
 from gammajax.models.nuisance import Nuisance
-from gammajax.models.sky import SkyModel
+from gammajax.models.sky import SkyModel, needs_map
 from gammajax.models.spectral import SpectralModel
 
 Nodes = Float[Array, "axis energy_true node"]
@@ -58,6 +59,13 @@ def arrange(
         own = sees[:, np.asarray(g.index)]
         out.append((refine(g, own[bends]) if any(bends) else g, jnp.asarray(own)))
     return out
+
+
+def check_regions(models: Mapping[str, SkyModel | Nuisance], sees: Sequence[Sequence[bool]]) -> None:
+    """Raise `ModelError` for a model that acts on a spectrum, but predicts nothing without its map."""
+    for (name, model), seen in zip(models.items(), sees, strict=True):
+        if any(seen) and (why := needs_map(model)):
+            raise ModelError(f"{name} {why}: name its cubes in datasets_names, or drop({name!r})")
 
 
 def integrated_flux(model: SpectralModel, nodes: Nodes, weights: Nodes) -> Float[Array, "axis energy_true"]:
