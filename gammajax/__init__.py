@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from gammajax.likelihood.problem import stat as stat
     from gammajax.likelihood.toys import asimov as asimov
     from gammajax.likelihood.toys import fake as fake
+    from gammajax.models.background import FoVBackground as FoVBackground
+    from gammajax.models.background import FoVGradient as FoVGradient
     from gammajax.models.collection import Models as Models
     from gammajax.models.nuisance import BackgroundNorm as BackgroundNorm
     from gammajax.models.nuisance import EnergyScale as EnergyScale
@@ -70,6 +72,10 @@ if TYPE_CHECKING:
     from gammajax.models.nuisance import ExposureTilt as ExposureTilt
     from gammajax.models.nuisance import Nuisance as Nuisance
     from gammajax.models.sky import SkyModel as SkyModel
+    from gammajax.models.spatial import GaussianSpatial as GaussianSpatial
+    from gammajax.models.spatial import GeneralizedGaussianSpatial as GeneralizedGaussianSpatial
+    from gammajax.models.spatial import PointSpatial as PointSpatial
+    from gammajax.models.spatial import SpatialModel as SpatialModel
     from gammajax.models.spectral import BrokenPowerLaw as BrokenPowerLaw
     from gammajax.models.spectral import CompoundSpectralModel as CompoundSpectralModel
     from gammajax.models.spectral import ConstantSpectralModel as ConstantSpectralModel
@@ -175,6 +181,8 @@ _HOME = {
     "stat": "likelihood.problem",
     "asimov": "likelihood.toys",
     "fake": "likelihood.toys",
+    "FoVBackground": "models.background",
+    "FoVGradient": "models.background",
     "Models": "models.collection",
     "BackgroundNorm": "models.nuisance",
     "EnergyScale": "models.nuisance",
@@ -183,6 +191,10 @@ _HOME = {
     "ExposureTilt": "models.nuisance",
     "Nuisance": "models.nuisance",
     "SkyModel": "models.sky",
+    "GaussianSpatial": "models.spatial",
+    "GeneralizedGaussianSpatial": "models.spatial",
+    "PointSpatial": "models.spatial",
+    "SpatialModel": "models.spatial",
     "BrokenPowerLaw": "models.spectral",
     "CompoundSpectralModel": "models.spectral",
     "ConstantSpectralModel": "models.spectral",

@@ -5,40 +5,16 @@ from typing import Any, Self
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from astropy.wcs import WCS
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
 from gammajax.datasets.spectrum import Provenance, _checked, _edges, _float
 from gammajax.errors import DatasetError
-from gammajax.numeric.projection import Frame
+from gammajax.geom.grid import SkyGrid
+from gammajax.io.map_dataset import EdispMap, PsfMap
 from gammajax.units import EXPOSURE, to_value
 
 Cube = Float[Array, "energy lat lon"]
-
-
-class Grid(eqx.Module):
-    """Pixels of a map: a celestial WCS whose axes are those of `frame`, and the number of rows and columns."""
-
-    wcs: WCS = eqx.field(static=True)
-    frame: Frame = eqx.field(static=True)
-    shape: tuple[int, int] = eqx.field(static=True)
-
-
-class PSFMap(eqx.Module):
-    """PSF as density [sr-1] at true energies [TeV] and radii [deg], on the pixels of a coarse grid."""
-
-    grid: Any = eqx.field(static=True)
-    energy_true: Float[np.ndarray, "energy_psf"]
-    rad: Float[np.ndarray, "rad"]
-    density: Float[np.ndarray, "energy_psf rad lat lon"]
-
-
-class EDispMap(eqx.Module):
-    """Energy dispersion of each true-energy bin of the dataset, on the pixels of a coarse grid."""
-
-    grid: Any = eqx.field(static=True)
-    kernel: Float[np.ndarray, "energy_true energy lat lon"]
 
 
 class MapDataset(eqx.Module):
@@ -58,10 +34,10 @@ class MapDataset(eqx.Module):
     exposure: Float[Array, "energy_true lat lon"]
     mask_safe: Bool[Array, "energy lat lon"]
     mask_fit: Bool[Array, "energy lat lon"]
-    psf: PSFMap | None
-    edisp: EDispMap | None
     livetime: Scalar
-    grid: Any = eqx.field(static=True)
+    psf: PsfMap | None = eqx.field(static=True)
+    edisp: EdispMap | None = eqx.field(static=True)
+    grid: SkyGrid = eqx.field(static=True)
     name: str = eqx.field(static=True)
     provenance: Provenance = eqx.field(static=True)
 
@@ -69,7 +45,7 @@ class MapDataset(eqx.Module):
         self,
         *,
         name: str,
-        grid: Any,
+        grid: SkyGrid,
         energy: Any,
         energy_true: Any,
         exposure: ArrayLike,
@@ -77,8 +53,8 @@ class MapDataset(eqx.Module):
         background: ArrayLike | None = None,
         mask_safe: ArrayLike | None = None,
         mask_fit: ArrayLike | None = None,
-        psf: PSFMap | None = None,
-        edisp: EDispMap | None = None,
+        psf: PsfMap | None = None,
+        edisp: EdispMap | None = None,
         livetime: float = np.nan,
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ):
@@ -94,9 +70,15 @@ class MapDataset(eqx.Module):
         )
         if edisp is None and not np.array_equal(energy, energy_true):
             raise DatasetError(f"{name}: edisp may be left out only if energy and energy_true are the same axis")
-        if edisp is not None and edisp.kernel.shape[:2] != (len(energy_true) - 1, len(energy) - 1):
-            wanted = (len(energy_true) - 1, len(energy) - 1)
-            raise DatasetError(f"{name}: edisp has shape {edisp.kernel.shape[:2]}, its axes ask for {wanted}")
+        if edisp is not None and not edisp.kernel:
+            raise DatasetError(f"{name}: edisp must be a kernel over energy, not a table over migra: reduce it first")
+        wanted = (len(energy_true) - 1, len(energy) - 1)
+        if edisp is not None and edisp.values.shape[:2] != wanted:
+            raise DatasetError(f"{name}: edisp has shape {edisp.values.shape[:2]}, its axes ask for {wanted}")
+        if psf is not None and psf.reco:
+            raise DatasetError(
+                f"{name}: a PSF over reconstructed energy is not supported yet: give one over energy_true"
+            )
         self.psf, self.edisp = psf, edisp
         self.livetime = _float(to_value(livetime, "s", f"{name}: livetime"))
 
@@ -104,6 +86,12 @@ class MapDataset(eqx.Module):
     def mask(self) -> Bool[Array, "energy lat lon"]:
         """Bins that take part in the likelihood: `mask_safe` and `mask_fit`."""
         return self.mask_safe & self.mask_fit
+
+    @property
+    def whole(self) -> Self:
+        """The dataset with every bin in its mask."""
+        everything = jnp.ones(self.mask_safe.shape, bool)
+        return eqx.tree_at(lambda d: (d.mask_safe, d.mask_fit), self, (everything, everything))
 
     def select_energy(self, energy_min: Any, energy_max: Any) -> Self:
         """The dataset with `mask_fit` set to the whole energy bins inside [energy_min, energy_max]."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import MapDataset
+from gammajax.geom.grid import SkyGrid
 from gammajax.irf.mixture import MixturePSF, mixture_of
 from gammajax.numeric.projection import Projection, projection
 from gammajax.numeric.quadrature import log_nodes
@@ -104,7 +105,7 @@ def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
     if dataset.psf is None:
         return MixturePSF(np.full((n, 1), 1e-9), np.ones((n, 1, 1, 1)), np.zeros(1), np.zeros(1)), 1
     psf, edges = dataset.psf, np.asarray(dataset.energy_true)
-    density = _interpolated(np.log(psf.energy_true), psf.density, np.log(np.sqrt(edges[1:] * edges[:-1])))
+    density = _interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
     x, y = _axes_on(dataset.grid, psf.grid)
     size = np.sqrt(np.abs(np.linalg.det(dataset.grid.wcs.pixel_scale_matrix)))
     return mixture_of(psf.rad, density, x, y), int(np.ceil(psf.rad[-1] / size)) + 1
@@ -123,14 +124,14 @@ def _interpolated(x: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarr
 def _kernel_of(dataset: MapDataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if dataset.edisp is None:
         return np.eye(len(dataset.energy) - 1)[:, :, None, None], np.zeros(1), np.zeros(1)
-    return np.asarray(dataset.edisp.kernel), *_axes_on(dataset.grid, dataset.edisp.grid)
+    return np.asarray(dataset.edisp.values), *_axes_on(dataset.grid, dataset.edisp.grid)
 
 
-def _axes_on(grid: Any, coarse: Any) -> tuple[np.ndarray, np.ndarray]:
+def _axes_on(grid: SkyGrid, coarse: SkyGrid | None) -> tuple[np.ndarray, np.ndarray]:
     """Where the columns and rows of a coarse grid lie on the pixels of another: both have parallel axes."""
-    ny, nx = coarse.shape
-    if (ny, nx) == (1, 1):
+    if coarse is None or coarse.shape == (1, 1):
         return np.zeros(1), np.zeros(1)
+    ny, nx = coarse.shape
     lon, lat = coarse.wcs.wcs_pix2world(np.arange(nx), np.full(nx, (ny - 1) / 2), 0)
     x, _ = grid.wcs.wcs_world2pix(lon, lat, 0)
     lon, lat = coarse.wcs.wcs_pix2world(np.full(ny, (nx - 1) / 2), np.arange(ny), 0)
@@ -190,14 +191,15 @@ def _with_components(psf: MixturePSF, n: int) -> MixturePSF:
     return MixturePSF(sigma, np.pad(psf.weight, ((0, 0), (0, more), (0, 0), (0, 0))), psf.x, psf.y)
 
 
-def _lonlat(grid: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _lonlat(grid: SkyGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixel centres [deg] and solid angles [sr]; what lies outside the projection has none."""
-    ny, nx = grid.shape
-    x, y = np.meshgrid(np.arange(nx), np.arange(ny))
-    lon, lat = grid.wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
-    known = np.isfinite(lon)
-    return (
-        np.where(known, lon, 0.0).reshape(ny, nx),
-        np.where(known, lat, 90.0).reshape(ny, nx),
-        np.asarray(grid.solid_angle),
-    )
+    lon, lat = grid.lonlat
+    return np.nan_to_num(lon), np.nan_to_num(lat), np.asarray(grid.solid_angle)
+
+
+def unpacked(group: CubeGroup, row: int, values: np.ndarray) -> np.ndarray:
+    """Values of the occupied bins of one cube of a group as a cube (energy, lat, lon), zero elsewhere."""
+    real = np.asarray(group.mask)[row, : group.place.shape[1]]
+    out = np.zeros(group.inside.shape[1:])
+    out[tuple(np.asarray(group.place)[row][real].T)] = np.asarray(values)[: len(real)][real]
+    return out

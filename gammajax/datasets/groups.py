@@ -1,10 +1,11 @@
 """Datasets of one kind stacked into one pytree, so that a compiled function sees arrays, never a Python loop."""
 
 import equinox as eqx
+import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import MapDataset
-from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.datasets.cube_groups import CubeGroup, unpacked
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.spectrum import Spectrum
 
@@ -76,3 +77,10 @@ class ProfileGroup(PointsGroup):
 
 
 Group = CashGroup | WStatGroup | GaussGroup | ProfileGroup | CubeGroup
+
+
+def of_dataset(group: Group, row: int, dataset: Dataset, values: np.ndarray) -> np.ndarray:
+    """What belongs to one dataset of a group, in the shape of its counts; for cubes the group must be dense."""
+    if isinstance(group, CubeGroup):
+        return unpacked(group, row, values[row])
+    return values[row, : len(dataset.mask)]

@@ -194,8 +194,10 @@ def _limits(tolerance: float | None, max_steps: int | None, default: float, step
     return np.float64(tolerance), np.int32(max_steps)
 
 
-def make_problem(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4) -> Problem:
-    """A `Problem`, after checks that there is something to fit."""
+def make_problem(
+    datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4, dense: bool = False
+) -> Problem:
+    """A `Problem`, after checks that there is something to fit; `dense` if counts are going to be replaced."""
     datasets = as_datasets(datasets)
     if not len(datasets):
         raise NothingToFit("there are no datasets")
@@ -206,7 +208,7 @@ def make_problem(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes
     unseen = [name for name, wanted in models.datasets_names.items() if wanted == ()]
     if unseen:
         raise UnknownDataset(f"{', '.join(unseen)} act on no dataset: datasets_names is empty")
-    return Problem(datasets, models, nodes=whole(nodes, "nodes"))
+    return Problem(datasets, models, nodes=whole(nodes, "nodes"), dense=dense)
 
 
 class _End(NamedTuple):

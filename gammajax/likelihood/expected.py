@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool
+from gammajax.datasets.cube import MapDataset
 from gammajax.datasets.flux_points import FluxPointsDataset
-from gammajax.datasets.groups import Dataset, Group
+from gammajax.datasets.groups import Dataset, Group, of_dataset
 from gammajax.errors import DatasetError
 from gammajax.likelihood import stats
 from gammajax.likelihood.stats import Bins
@@ -47,12 +48,13 @@ def predict_counts(dataset: Dataset, models: Models, *, nodes: int = 4) -> tuple
 def predict_all(datasets: Sequence[Dataset], models: Models, *, nodes: int = 4) -> list[ExpectedCounts]:
     """What is expected for each dataset, computed group by group; for flux points in units of `dnde_ref`."""
     members = list(models.filled.values())
+    whole = [d.whole if isinstance(d, MapDataset) else d for d in datasets]
     sees = [[m.datasets_names is None or d.name in m.datasets_names for d in datasets] for m in members]
     tree, out = nameless(members), {}
-    for g, acts in arrange(datasets, tree, np.array(sees, dtype=bool), nodes):
+    for g, acts in arrange(whole, models, np.array(sees, dtype=bool), nodes, dense=True):
         arrays = jax.tree.map(np.asarray, _expected(tree, acts, g))
         for row, i in enumerate(np.asarray(g.index)):
-            out[i] = ExpectedCounts(*(x[row, : len(datasets[i].mask)] for x in arrays))
+            out[i] = ExpectedCounts(*(of_dataset(g, row, datasets[i], x) for x in arrays))
     return [out[i] for i in range(len(datasets))]
 
 

@@ -22,7 +22,6 @@ from gammajax.models.sky import SkyModel
 from gammajax.params.groups import AnyGroup
 from gammajax.params.layout import Layout
 from gammajax.params.tree import fill, fill_weights, weight_leaves
-from gammajax.predict.plan import motions
 from gammajax.predict.groups import Prediction, arrange, predict
 
 
@@ -39,9 +38,7 @@ class Problem(eqx.Module):
     layout: Layout
     priors: tuple[AnyGroup, ...]
 
-    def __init__(
-        self, datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4, dense: bool = False
-    ):
+    def __init__(self, datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4, dense: bool = False):
         """`nodes`: Gauss-Legendre nodes per true-energy bin. Raises `UnknownDataset` for a wrong `datasets_names`.
 
         With `dense`, cubes keep bins without counts: needed where their counts are going to be replaced.
@@ -50,7 +47,7 @@ class Problem(eqx.Module):
         names = datasets.names
         sees = [_sees(name, wanted, names) for name, wanted in models.datasets_names.items()]
         self.models = models.tree
-        arranged = arrange(datasets, self.models, np.array(sees, dtype=bool), motions(models), nodes, dense=dense)
+        arranged = arrange(datasets, models, np.array(sees, dtype=bool), nodes, dense=dense)
         self.groups, self.acts = (tuple(x) for x in zip(*arranged, strict=True)) if arranged else ((), ())
         self.layout = models.layout
         self.priors = models.priors

@@ -8,7 +8,7 @@ import numpy as np
 
 from gammajax._typing import Array
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.groups import Dataset
+from gammajax.datasets.groups import Dataset, of_dataset
 from gammajax.likelihood.problem import Problem, predictions
 from gammajax.likelihood.terms import Bins, draw_group, expected
 from gammajax.models.collection import Models
@@ -40,7 +40,7 @@ def asimov(datasets: Dataset | Iterable[Dataset], models: Models) -> Datasets:
     The statistic has its minimum at the model parameters. Reference: G. Cowan et al., EPJ C 71, 1554 (2011).
     """
     datasets = as_datasets(datasets)
-    problem = Problem(datasets, models)
+    problem = Problem(datasets, models, dense=True)
     return _with_counts(datasets, problem, _means(problem))
 
 
@@ -50,7 +50,7 @@ def fake(datasets: Dataset | Iterable[Dataset], models: Models, *, key: Array) -
     `key` is a `jax.random.key` or an integer.
     """
     datasets = as_datasets(datasets)
-    problem = Problem(datasets, models)
+    problem = Problem(datasets, models, dense=True)
     drawn = _draw_one(problem, as_key(key))
     return _with_counts(datasets, problem, [tuple(x[0] for x in group) for group in drawn])
 
@@ -61,5 +61,5 @@ def _with_counts(datasets: Datasets, problem: Problem, counts: Sequence[tuple[An
     for group, arrays in zip(problem.groups, jax.tree.map(np.asarray, tuple(counts)), strict=True):
         for row, position in enumerate(group.index.tolist()):
             dataset = datasets[position]
-            new[position] = dataset.with_observed(*(x[row, : len(dataset.mask)] for x in arrays))
+            new[position] = dataset.with_observed(*(of_dataset(group, row, dataset, x) for x in arrays))
     return Datasets(new)

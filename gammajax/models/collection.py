@@ -45,14 +45,14 @@ class Models(EditableMembers):
         path: str | Path,
         *,
         like: "Models | None" = None,
-        spatial: Choice = "refuse",
+        spatial: Choice = "keep",
         temporal: Choice = "refuse",
     ) -> Self:
         """Read a models YAML of Gammapy, with its covariance file if it names one; or an HDF5 file of gammajax.
 
-        `like` supplies the architecture of models that hold networks, by name. Spatial and temporal models, which a
-        spectrum has no use for, raise `ModelError`; with "ignore" the spectra are read without them, and components
-        that are nothing without their map (backgrounds, diffuse templates) are left out, with a warning in the log.
+        `like` supplies the architecture of models that hold networks, by name. With `spatial="ignore"` sources are read
+        without their spatial models, and components that are nothing without their map (backgrounds, diffuse templates)
+        are left out, with a warning in the log. Temporal models raise `ModelError`, unless `temporal="ignore"`.
 
         >>> Models.read("map_analysis.yaml", spatial="ignore")                          # doctest: +SKIP
         """
@@ -73,12 +73,12 @@ class Models(EditableMembers):
 
     @classmethod
     def _from_content(
-        cls, content: Mapping[str, Any], like: "Models | None", spatial: Choice = "refuse", temporal: Choice = "refuse"
+        cls, content: Mapping[str, Any], like: "Models | None", spatial: Choice = "keep", temporal: Choice = "refuse"
     ) -> tuple[Self, dict[str, Entry]]:
         """Models from the content of a YAML file, and what it says about their parameters."""
-        for option, choice in (("spatial", spatial), ("temporal", temporal)):
-            if choice not in ("refuse", "ignore"):
-                raise ConfigError(f"{option} must be 'refuse' or 'ignore', got {choice!r}")
+        for option, choice, first in (("spatial", spatial, "keep"), ("temporal", temporal, "refuse")):
+            if choice not in (first, "ignore"):
+                raise ConfigError(f"{option} must be {first!r} or 'ignore', got {choice!r}")
         hint = " (it lists datasets, which Datasets.read reads)" if "datasets" in content else ""
         if "components" not in content:
             have = ", ".join(repr(key) for key in content) or "none"

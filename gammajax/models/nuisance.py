@@ -4,7 +4,7 @@ A nuisance acts on the datasets that it names, in one or more of three ways, eac
 of one's own is one class that overrides one of them; several nuisances on one dataset compose.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ class Nuisance(Model):
     ...         return jnp.exp(-self.depth / energy)
     """
 
+    tag: ClassVar[tuple[str, ...]] = ()
     datasets_names: tuple[str, ...] | None = eqx.field(static=True, default=None, converter=names, kw_only=True)
 
     def energy(self, energy: Scalar) -> Scalar:

@@ -8,18 +8,19 @@ import contextlib
 import dataclasses
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from astropy import units as u
 
 from gammajax.errors import FileFormatError, GammajaxError, ModelError, nearest
 from gammajax.io.yaml import boolean, mapping, number, numbers, sequence, text
-from gammajax.models.nuisance import BackgroundNorm
+from gammajax.models.background import FoVBackground
+from gammajax.models.component import Component
 from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import SpectralModel
-from gammajax.models.tags import PRIOR_DEFAULTS, nuisances, priors, spectral_models
+from gammajax.models.tags import PRIOR_DEFAULTS, nuisances, priors, spatial_models, spectral_models
 from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
 from gammajax.params.joint import MultiNormal
 from gammajax.params.priors import Prior, Tempered
@@ -27,6 +28,9 @@ from gammajax.params.table import Link
 from gammajax.units import conversion, unit_of
 
 log = logging.getLogger(__name__)
+
+Known: TypeAlias = Callable[[], Mapping[str, type[Any]]]
+"""The classes of one family by their tags: spectral and spatial models share some."""
 
 _DEEPEST = 50
 """Models inside models, at most; a file may refer to itself."""
@@ -59,45 +63,54 @@ class Entry:
     """Size of the file's unit in the canonical unit."""
 
 
-Choice = Literal["refuse", "ignore"]
+Choice = Literal["keep", "refuse", "ignore"]
 
 _IGNORED_KEYS = ("id", "metadata")
 _COMPONENT_KEYS = ("name", "type", "spectral", "spatial", "temporal", "apply_irf", "datasets_names", *_IGNORED_KEYS)
 
 
 def from_component(
-    content: Any, like: Mapping[str, Any], spatial: Choice = "refuse", temporal: Choice = "refuse"
+    content: Any, like: Mapping[str, Any], spatial: Choice = "keep", temporal: Choice = "refuse"
 ) -> tuple[str, Any, dict[str, Entry]] | None:
     """Name, model, and what is said about its parameters, of one component; None for one that is left out.
 
-    `like` supplies the architecture of models with networks, by name. `spatial` and `temporal` say what is done with
-    parts that a spectrum has no use for: "refuse" raises `ModelError`; "ignore" goes on without them, and leaves out
-    components that are nothing without their map (backgrounds, diffuse templates), with a line in the log.
+    `like` supplies the architecture of models with networks, by name. With `spatial="ignore"` sources are read without
+    their spatial models, and components that are nothing without their map (backgrounds, diffuse templates) are left
+    out, with a line in the log. A temporal model raises `ModelError`, or is passed over with `temporal="ignore"`.
     """
     component = mapping(content, "each of the components")
     kind = text(component.get("type"), f"the type of {component.get('name') or 'a component'}")
     if kind in ("FoVBackgroundModel", "TemplateNPredModel"):
-        return _background(component, kind, spatial)
+        return _background(component, kind, like, spatial)
     if not component.get("name"):
         raise FileFormatError("a component has no name")
     name = text(component["name"], "the name of a component")
     entries: dict[str, Entry] = {}
     if kind in nuisances():
         content = {key: x for key, x in component.items() if key not in ("name", *_IGNORED_KEYS)}
-        return name, _model(content, name, like.get(name), entries), entries
+        return name, _model(content, name, like.get(name), entries, nuisances), entries
     if kind != "SkyModel":
         known = ", ".join(["SkyModel", "FoVBackgroundModel", *sorted(nuisances())])
         raise ModelError(f"{name} is a {kind!r}; components that can be read are {known}")
     _check_keys(component, _COMPONENT_KEYS, name)
     if component.get("spectral") is None:
         raise FileFormatError(f"{name} has no spectral model")
-    _check_alone(component, name, spatial, temporal)
-    template = like[name].spectral if name in like else None
-    spectral = _model(component["spectral"], f"{name}.spectral", template, entries)
-    if component.get("spatial") and _needs_map(component["spatial"], spectral):
-        log.warning("%s is left out: its flux is in its map (%s)", name, component["spatial"].get("type"))
-        return None
-    return name, SkyModel(spectral, datasets_names=_datasets_names(component.get("datasets_names"), name)), entries
+    _check_constant(component, name, temporal)
+    template = like.get(name)
+    spectral = _model(component["spectral"], f"{name}.spectral", getattr(template, "spectral", None), entries)
+    shape = mapping(component.get("spatial") or {}, f"spatial of {name}")
+    if shape and spatial == "ignore":
+        if _needs_map(shape, spectral):
+            log.warning("%s is left out: its flux is in its map (%s)", name, shape.get("type"))
+            return None
+        shape = {}
+    place = None
+    if shape:
+        place = _model(shape, f"{name}.spatial", getattr(template, "spatial", None), entries, spatial_models)
+    irf = mapping(component.get("apply_irf") or {}, f"apply_irf of {name}")
+    with naming(name):
+        seen = _datasets_names(component.get("datasets_names"), name)
+        return name, SkyModel(spectral, place, datasets_names=seen, apply_irf=irf), entries
 
 
 def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
@@ -108,23 +121,13 @@ def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], where: str) 
             raise FileFormatError(f"{where} has the unknown key {key!r}" + (f"; nearest: {close}" if close else ""))
 
 
-def _check_alone(component: Mapping[str, Any], name: str, spatial: Choice, temporal: Choice) -> None:
-    """Raise `ModelError` for parts of a source that must not be dropped unasked."""
-    irf = mapping(component.get("apply_irf") or {}, f"apply_irf of {name}")
-    without = [key for key in ("exposure", "edisp") if not boolean(irf.get(key, True), f"apply_irf.{key} of {name}")]
-    if without:
-        raise ModelError(f"{name} is predicted without {' and '.join(without)} (apply_irf), which is not supported")
+def _check_constant(component: Mapping[str, Any], name: str, temporal: Choice) -> None:
+    """Raise `ModelError` for a temporal model, which must not be dropped unasked."""
     time = mapping(component.get("temporal") or {}, f"temporal of {name}").get("type")
     if time not in (None, "ConstantTemporalModel", "const") and temporal == "refuse":
         raise ModelError(
-            f"{name} has a temporal model ({time}), and spectra are constant: remove it, or read with "
+            f"{name} has a temporal model ({time}), and sources are constant: remove it, or read with "
             'temporal="ignore" to take the spectrum at a temporal factor of 1'
-        )
-    place = mapping(component.get("spatial") or {}, f"spatial of {name}")
-    if place and spatial == "refuse":
-        raise ModelError(
-            f"{name} has a spatial model ({place.get('type')}), which spectra do not use: remove it, or read with "
-            'spatial="ignore" to take its spectrum as that of the region'
         )
 
 
@@ -139,13 +142,13 @@ _BACKGROUND_KEYS = ("name", "type", "spectral", "spatial", "datasets_names", "pa
 
 
 def _background(
-    component: Mapping[str, Any], kind: str, spatial: Choice
-) -> tuple[str, BackgroundNorm, dict[str, Entry]] | None:
-    """Gammapy's model of a dataset's background as a norm of that background; its parameters may stand directly in it.
+    component: Mapping[str, Any], kind: str, like: Mapping[str, Any], spatial: Choice
+) -> tuple[str, FoVBackground, dict[str, Entry]] | None:
+    """A model of a dataset's background; its parameters may stand directly in it, as of old.
 
     With `spatial="ignore"` it is left out: the map that it scales is not there.
     """
-    listed = _datasets_names(component.get("datasets_names"), kind) or []
+    listed = _datasets_names(component.get("datasets_names"), kind)
     name = text(component.get("name") or (f"{listed[0]}-bkg" if listed else kind), f"the name of a {kind}")
     if spatial == "ignore":
         log.warning("%s is left out: it scales the background of a map", name)
@@ -153,25 +156,21 @@ def _background(
     if kind == "TemplateNPredModel":
         raise ModelError(f'{name} is a {kind}, a map of counts: remove it, or read with spatial="ignore"')
     _check_keys(component, _BACKGROUND_KEYS, name)
-    if len(listed) != 1:
-        raise FileFormatError(f"{name} must name one dataset in datasets_names, got {', '.join(listed) or 'none'}")
-    if component.get("spatial"):
-        raise ModelError(f'{name} has a spatial model: remove it, or read with spatial="ignore" to leave both out')
+    if "name" not in component and len(listed or ()) != 1:
+        found = ", ".join(listed or ()) or "none"
+        raise FileFormatError(f"{name} must name one dataset in datasets_names, or have a name, got {found}")
+    entries: dict[str, Entry] = {}
     # Files of old list the parameters without a spectral model around them.
     old = {"type": "PowerLawNormSpectralModel", "parameters": component.get("parameters") or []}
-    spectral = mapping(component.get("spectral") or old, f"{name}.spectral")
-    if spectral.get("type") not in ("PowerLawNormSpectralModel", "pl-norm"):
-        raise ModelError(
-            f"{name} has the spectral model {spectral.get('type')!r}; only PowerLawNormSpectralModel "
-            "scales a background"
-        )
-    entries: dict[str, Entry] = {}
-    parameters = _listed(spectral.get("parameters", []), name)
-    fields = {f.name: spec_of(f) for f in dataclasses.fields(BackgroundNorm)}
-    _check_keys(parameters, tuple(k for k, spec in fields.items() if isinstance(spec, ParamSpec)), name)
-    values = {k: _parameter(v, fields[k], f"{name}.{k}", entries) for k, v in parameters.items()}
-    given: dict[str, Any] = {k: x for k, x in values.items() if x is not None}
-    return name, BackgroundNorm(**given, datasets_names=tuple(listed)), entries
+    template = like.get(name)
+    content = component.get("spectral") or old
+    spectral = _model(content, f"{name}.spectral", getattr(template, "spectral", None), entries)
+    place = None
+    if component.get("spatial"):
+        content = component["spatial"]
+        place = _model(content, f"{name}.spatial", getattr(template, "spatial", None), entries, spatial_models)
+    with naming(name):
+        return name, FoVBackground(spectral, place, datasets_names=listed), entries
 
 
 def _datasets_names(content: Any, name: str) -> list[str] | None:
@@ -182,15 +181,17 @@ def _datasets_names(content: Any, name: str) -> list[str] | None:
     return [text(x, f"each of the {where}") for x in listed]
 
 
-def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth: int = 0) -> Any:
+def _model(
+    content: Any, path: str, like: Any, entries: dict[str, Entry], known: Known = spectral_models, depth: int = 0
+) -> Any:
     content = mapping(content, path)
     tag = text(content.get("type"), f"the type of {path}")
     # Of several classes with one name, the one whose architecture is given is meant.
-    cls = type(like) if tag == type(like).__name__ else _class(tag, path)
+    cls = type(like) if tag == type(like).__name__ else _class(tag, path, known())
     fields = {field.name: field for field in dataclasses.fields(cls)}
     listed = _listed(content.get("parameters", []), path)
     with naming(path):
-        arguments = cls.from_yaml(content, path) if issubclass(cls, SpectralModel) else {}
+        arguments = cls.from_yaml(content, path) if issubclass(cls, Component) else {}
     for name, field in fields.items():
         spec, where = spec_of(field), f"{path}.{name}"
         if name in arguments:
@@ -202,7 +203,7 @@ def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth:
                 raise ModelError(f"{path} holds a network: pass like=Models(...) with its architecture")
             arguments[name] = getattr(like, name)
         elif name in content and spec is None:
-            arguments[name] = _part(content[name], where, getattr(like, name, None), entries, depth + 1)
+            arguments[name] = _part(content[name], where, getattr(like, name, None), entries, known, depth + 1)
     specs = {name: spec for name, f in fields.items() if isinstance(spec := spec_of(f), ParamSpec)}
     # A model whose parameters depend on its tables is built once without them, to say what they are.
     draft = None if cls.slots_of is Model.slots_of or not listed else _built(cls, arguments, path)
@@ -228,8 +229,7 @@ def _model(content: Any, path: str, like: Any, entries: dict[str, Entry], depth:
     return _built(cls, arguments, path)
 
 
-def _class(tag: str, path: str) -> type[Any]:
-    known: dict[str, type[Any]] = {**spectral_models(), **nuisances()}
+def _class(tag: str, path: str, known: Mapping[str, type[Any]]) -> type[Any]:
     if tag not in known:
         close = nearest(tag, known)
         raise ModelError(f"{path} has the unknown type {tag!r}" + (f"; nearest: {close}" if close else ""))
@@ -244,17 +244,17 @@ def _built(cls: type[Any], arguments: dict[str, Any], path: str) -> Any:
         raise FileFormatError(f"{path} ({cls.__name__}) is incomplete or malformed: {error}") from error
 
 
-def _part(content: Any, path: str, like: Any, entries: dict[str, Entry], depth: int) -> Any:
+def _part(content: Any, path: str, like: Any, entries: dict[str, Entry], known: Known, depth: int) -> Any:
     """A model inside a model, a tuple of such, or a plain value."""
     if depth > _DEEPEST:
         raise FileFormatError(f"{path} is nested more than {_DEEPEST} models deep")
     if isinstance(content, dict):
-        return _model(content, path, like, entries, depth)
+        return _model(content, path, like, entries, known, depth)
     if isinstance(content, list):
         parts = like if isinstance(like, list | tuple) and len(like) == len(content) else [None] * len(content)
         # A tuple, because plain values are part of a compiled function's key.
         both = enumerate(zip(content, parts, strict=True))
-        return tuple(_part(x, f"{path}.{i}", part, entries, depth + 1) for i, (x, part) in both)
+        return tuple(_part(x, f"{path}.{i}", part, entries, known, depth + 1) for i, (x, part) in both)
     return content
 
 

@@ -13,8 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax.errors import LinkError, ModelError, PriorError
+from gammajax.models.background import FoVBackground
+from gammajax.models.component import Component
 from gammajax.models.nuisance import BackgroundNorm, Nuisance
-from gammajax.models.sky import SkyModel
+from gammajax.models.sky import AppliedIRF, SkyModel
+from gammajax.models.spatial import SpatialModel
 from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evaluate
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
@@ -83,12 +86,26 @@ class Writer:
         if self.gammapy and not known_to_gammapy(spectral):
             spectral = tabulated(spectral)
         out: dict[str, Any] = {"name": name, "type": "SkyModel", "spectral": self._model(spectral, f"{name}.spectral")}
+        if model.spatial is not None:
+            out["spatial"] = self._spatial(model.spatial, f"{name}.spatial")
+        if model.apply_irf != AppliedIRF():
+            out["apply_irf"] = model.apply_irf._asdict()
         if model.datasets_names is not None:
             out["datasets_names"] = list(model.datasets_names)
         return out
 
+    def _spatial(self, model: Model, path: str) -> dict[str, Any]:
+        """A spatial model; raises `ModelError` if Gammapy should read what it does not know."""
+        if self.gammapy and not (isinstance(model, SpatialModel) and model.in_gammapy):
+            raise ModelError(
+                f"{path} ({type(model).__name__}) has no form in Gammapy's files: write without gammapy=True"
+            )
+        return self._model(model, path)
+
     def _nuisance(self, name: str, model: Nuisance) -> dict[str, Any]:
-        """A nuisance as a component; the norm of one dataset's background is also known to Gammapy."""
+        """A nuisance as a component; factors on one dataset's background are also known to Gammapy."""
+        if isinstance(model, FoVBackground):
+            return self._background(name, model)
         out = {"name": name, **self._model(model, name)}
         listed = out.pop("datasets_names")
         if listed is not None:
@@ -102,6 +119,21 @@ class Writer:
             f"{name} ({type(model).__name__}) has no form in Gammapy's files: leave it out with drop({name!r}), "
             "or write without gammapy=True"
         )
+
+    def _background(self, name: str, model: FoVBackground) -> dict[str, Any]:
+        seen = model.datasets_names
+        if self.gammapy and (len(seen or ()) != 1 or not model.spectral.in_gammapy):
+            raise ModelError(
+                f"{name}: Gammapy's background models act on one dataset and have a spectral model that Gammapy knows; "
+                "name one in datasets_names, or write without gammapy=True"
+            )
+        out: dict[str, Any] = {"name": name, "type": model.tag[0]}
+        if seen is not None:
+            out["datasets_names"] = list(seen)
+        out["spectral"] = self._model(model.spectral, f"{name}.spectral")
+        if model.spatial is not None:
+            out["spatial"] = self._spatial(model.spatial, f"{name}.spatial")
+        return out
 
     def _model(self, model: Model, path: str) -> dict[str, Any]:
         out: dict[str, Any] = {"type": (getattr(model, "tag", ()) or (type(model).__name__,))[0]}
@@ -123,11 +155,11 @@ class Writer:
                 out[name] = self._part(value, f"{path}.{name}")
         if parameters or not any(isinstance(v, dict) for v in out.values()):
             out["parameters"] = parameters
-        return model.to_yaml(out, self.gammapy) if isinstance(model, SpectralModel) else out
+        return model.to_yaml(out, self.gammapy) if isinstance(model, Component) else out
 
     def _part(self, value: Any, path: str) -> Any:
         """A model inside a model, a list of such, or a plain value."""
-        if isinstance(value, SpectralModel):
+        if isinstance(value, Component):
             return self._model(value, path)
         if isinstance(value, list | tuple):
             return [self._part(x, f"{path}.{i}") for i, x in enumerate(value)]

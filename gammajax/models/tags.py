@@ -5,7 +5,9 @@ No table of spectral models needs to be kept; a class written in a notebook goes
 
 from typing import Any, TypeVar
 
+from gammajax.models.background import FoVGradient
 from gammajax.models.nuisance import Nuisance
+from gammajax.models.spatial import SpatialModel
 from gammajax.models.spectral import SpectralModel
 from gammajax.params.joint import Share
 from gammajax.params.priors import GeneralizedGaussian, LogNormal, LogUniform, Normal, Prior, Tempered, Uniform
@@ -36,9 +38,15 @@ def spectral_models() -> dict[str, type[SpectralModel]]:
     return {tag: cls for cls in _subclasses(SpectralModel) for tag in cls.tag or (cls.__name__,)}
 
 
+def spatial_models() -> dict[str, type[Any]]:
+    """All spatial models by tag, and the gradient of a background, which stands in their place."""
+    models = [*_subclasses(SpatialModel), FoVGradient]
+    return {tag: cls for cls in models for tag in cls.tag or (cls.__name__,)}
+
+
 def nuisances() -> dict[str, type[Nuisance]]:
-    """All nuisance models by the name of their class."""
-    return {cls.__name__: cls for cls in _subclasses(Nuisance)}
+    """All nuisance models by tag; a class without tags by its own name."""
+    return {tag: cls for cls in _subclasses(Nuisance) for tag in cls.tag or (cls.__name__,)}
 
 
 def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:

@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from gammajax._typing import Array, Bool, Float
+from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.groups import Group
+from gammajax.models.background import FoVBackground
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 
@@ -36,7 +38,11 @@ def background_scale(models: Sequence[SkyModel | Nuisance], acts: Acting, group:
     total = None
     for model, seen in _nuisances(models, acts):
         if model.bends("background"):
-            factor = jnp.where(seen[:, None], _mapped(model.background, group.energy), 1.0)
+            factor = _mapped(model.background, group.energy)
+            if isinstance(group, CubeGroup) and isinstance(model, FoVBackground) and model.spatial is not None:
+                # Linear in the place, so the mean place of a sum stands for all of it.
+                factor *= jax.vmap(jax.vmap(model.spatial.factor))(group.field[..., 0], group.field[..., 1])
+            factor = jnp.where(seen[:, None], factor, 1.0)
             total = factor if total is None else total * factor
     return total
 

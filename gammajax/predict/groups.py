@@ -10,11 +10,13 @@ from gammajax._typing import Array, Bool, Float
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.grouping import group, refine
 from gammajax.datasets.groups import Dataset, Group
+from gammajax.errors import ModelError
+from gammajax.models.collection import Models
 from gammajax.models.nuisance import Nuisance
-from gammajax.models.sky import SkyModel
+from gammajax.models.sky import SkyModel, needs_map
 from gammajax.predict.bend import background_scale
 from gammajax.predict.cube import predict_cubes
-from gammajax.predict.plan import Motion, planned
+from gammajax.predict.plan import planned
 from gammajax.predict.spectrum import predict_spectra
 
 
@@ -38,26 +40,33 @@ def predict(models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model data
 
 def arrange(
     datasets: Sequence[Dataset],
-    models: Sequence[SkyModel | Nuisance],
+    models: Models,
     sees: Bool[np.ndarray, "model dataset"],
-    motions: Sequence[Motion | None],
     nodes: int = 4,
     *,
     dense: bool = False,
 ) -> list[tuple[Group, Bool[Array, "model dataset"]]]:
     """The datasets in groups that `predict` takes, each with `acts`: the columns of `sees` of its datasets.
 
-    `motions` say how each source may move on the sky (`predict.plan`); with `dense`, cubes keep every bin of their mask,
-    for counts that are going to change.
+    With `dense`, cubes keep every bin of their mask, for counts that are going to change. Raises `ModelError` for a
+    source that needs a map and acts on a spectrum, or the reverse.
     """
-    bends = [isinstance(m, Nuisance) and (m.bends("energy") or m.bends("efficiency")) for m in models]
+    tree = models.tree
+    bends = [isinstance(m, Nuisance) and (m.bends("energy") or m.bends("efficiency")) for m in tree]
     sees = sees.reshape(len(models), len(datasets))
     out = []
     for g in group(datasets, nodes, dense=dense):
         own = sees[:, np.asarray(g.index)]
         if isinstance(g, CubeGroup):
-            g = planned(g, models, own, motions)
-        elif any(bends):
-            g = refine(g, own[bends])
+            g = planned(g, models, own)
+        else:
+            _check_spectra(models, own)
+            g = refine(g, own[bends]) if any(bends) else g
         out.append((g, jnp.asarray(own)))
     return out
+
+
+def _check_spectra(models: Models, sees: Bool[np.ndarray, "model dataset"]) -> None:
+    for (name, model), seen in zip(models.filled.items(), sees, strict=True):
+        if np.any(seen) and (why := needs_map(model)):
+            raise ModelError(f"{name} {why}: name its cubes in datasets_names, or drop({name!r})")

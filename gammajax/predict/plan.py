@@ -1,7 +1,6 @@
 """What of a source is computed once for a cube, and what in every evaluation."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from gammajax._typing import Bool
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.errors import ModelError
+from gammajax.models.background import FoVBackground
 from gammajax.models.collection import Models
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
@@ -21,7 +21,6 @@ _MOST_SAMPLES = 10
 class Motion(NamedTuple):
     """How a source may move on the sky in an analysis."""
 
-    name: str
     fixed: bool
     """Its place and shape stay as they are."""
     closed: bool
@@ -32,20 +31,13 @@ class Motion(NamedTuple):
     """Angle [deg] over which its brightness changes; infinite where it is smooth."""
 
 
-def motions(models: Models) -> list[Motion | None]:
-    """How each source may move, by the table of its parameters; None for nuisances and plain spectra."""
-    return [_motion(name, model, models) for name, model in models.filled.items()]
-
-
-def _motion(name: str, model: Any, models: Models) -> Motion | None:
-    if not isinstance(model, SkyModel) or model.spatial is None:
-        return None
+def _motion(name: str, model: SkyModel, models: Models) -> Motion:
     prefix = f"{name}.spatial."
     rows = {path.removeprefix(prefix): row for path, row in models.rows.items() if path.startswith(prefix)}
     fixed = not any(row.free or row.link is not None for row in rows.values())
     round_ = isinstance(model.spatial, GaussianSpatial) and not (rows["e"].free or rows["e"].link or rows["e"].value)
     closed = round_ or isinstance(model.spatial, PointSpatial)
-    return Motion(name, fixed, closed, _extent(model.spatial, rows, fixed), _resolution(model.spatial))
+    return Motion(fixed, closed, _extent(model.spatial, rows, fixed), _resolution(model.spatial))
 
 
 def _extent(spatial: SpatialModel, rows: dict[str, Any], fixed: bool) -> float:
@@ -62,19 +54,19 @@ def _resolution(spatial: SpatialModel) -> float:
     return np.inf if found is None else float(found)
 
 
-def planned(
-    group: CubeGroup, models: Sequence[Any], sees: Bool[np.ndarray, "model dataset"], motions: Sequence[Motion | None]
-) -> CubeGroup:
+def planned(group: CubeGroup, models: Models, sees: Bool[np.ndarray, "model dataset"]) -> CubeGroup:
     """The group with a plan for each model: how a source is evaluated, or its response if it stays where it is."""
     plans = []
-    for model, seen, motion in zip(models, sees, motions, strict=True):
+    for (name, model), seen in zip(models.filled.items(), sees, strict=True):
+        if isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel) and np.any(seen):
+            kind = type(model.spatial).__name__
+            raise ModelError(f"{name}: the background of a cube takes FoVGradient() as its spatial model, got {kind}")
         if isinstance(model, Nuisance) or not np.any(seen):
             plans.append(None)
             continue
-        if motion is None:
-            raise ModelError(
-                "a source without spatial model acts on a cube: SkyModel(spectral, spatial=PointSpatial(...))"
-            )
+        if model.spatial is None:
+            raise ModelError(f"{name} acts on a cube and has no spatial model: SkyModel(spectral, PointSpatial(...))")
+        motion = _motion(name, model, models)
         live = _live(group, motion)
         plans.append(fold(model.spatial, group, live) if motion.fixed else live)
     return dataclasses.replace(group, plans=tuple(plans))

@@ -74,7 +74,6 @@ FILES = [
     Case("an unknown component", source(type="SkyModell"), read, ModelError, "models.yaml: crab is a 'SkyModell'", "SkyModel"),
     Case("an unknown key", source(spectrl={}), read, FileFormatError, "models.yaml: crab has the unknown key 'spectrl'; nearest: 'spectral'"),
     Case("no spectral model", source(spectral=None), read, FileFormatError, "models.yaml: crab has no spectral model"),
-    Case("a spatial model", source(spatial={"type": "PointSpatialModel"}), read, ModelError, "crab has a spatial model (PointSpatialModel)", 'spatial="ignore"'),
     Case("an unknown spectral model", spectral(type="PowerLawSpectralModle"), read, ModelError, "crab.spectral has the unknown type 'PowerLawSpectralModle'; nearest: 'PowerLawSpectralModel'"),
     Case("an unknown parameter", index(name="indx"), read, ModelError, "PowerLaw of crab.spectral has no parameter 'indx'; nearest: 'index'"),
     Case("parameters that are no list", spectral(parameters={"index": 2}), read, FileFormatError, "parameters of crab.spectral must be a list"),

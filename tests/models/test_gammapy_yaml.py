@@ -3,6 +3,7 @@
 import logging
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
@@ -15,6 +16,16 @@ PL = {"type": "PowerLawSpectralModel", "parameters": [{"name": "index", "value":
 POINT = {"type": "PointSpatialModel", "frame": "icrs", "parameters": [{"name": "lon_0", "value": 83.6, "unit": "deg"}]}
 NORM = {"type": "PowerLawNormSpectralModel", "parameters": [{"name": "norm", "value": 1.2, "min": 0.0}]}
 TEMPLATE = {"type": "TemplateSpatialModel", "filename": "map.fits.gz", "normalize": False}
+FLAT = {"type": "Flat", "frame": "icrs"}
+
+
+class Flat(gj.SpatialModel):
+    """A spatial model of one's own, whose integral is not 1."""
+
+    normalized = False
+
+    def brightness(self, lon, lat):
+        return jnp.ones_like(lon)
 
 
 def source(name="src", **more):
@@ -35,11 +46,13 @@ def prior(**content):
 # -- parts that a spectrum has no use for --------------------------------------------------------------------------
 
 
-def test_a_spatial_model_is_an_error_unless_ignored(tmp_path):
-    with pytest.raises(ModelError, match=r'm\.yaml: src has a spatial model \(PointSpatialModel\).*spatial="ignore"'):
-        read(tmp_path, source(spatial=POINT))
+def test_a_spatial_model_is_kept_unless_ignored(tmp_path):
+    spectral = ["src.spectral.index", "src.spectral.amplitude", "src.spectral.reference"]
+    kept = read(tmp_path, source(spatial=POINT))
+    assert list(kept.rows) == [*spectral, "src.spatial.lon_0", "src.spatial.lat_0"]
+    assert (kept.value("src.spatial.lon_0"), kept["src"].spatial.frame) == (83.6, "icrs")
     models = read(tmp_path, source(spatial=POINT), spatial="ignore")
-    assert list(models.rows) == ["src.spectral.index", "src.spectral.amplitude", "src.spectral.reference"]
+    assert list(models.rows) == spectral
     assert models.value("src.spectral.index") == 2.5
 
 
@@ -76,13 +89,37 @@ def test_temporal_models(tmp_path):
 
 def test_responses_that_are_switched_off(tmp_path):
     irf = {"exposure": True, "psf": False, "edisp": True}
-    assert list(read(tmp_path, source(apply_irf=irf))) == ["src"]
-    with pytest.raises(ModelError, match=r"src is predicted without edisp \(apply_irf\)"):
-        read(tmp_path, source(apply_irf=irf | {"edisp": False}))
+    models = read(tmp_path, source(apply_irf=irf))
+    assert models["src"].apply_irf._asdict() == irf
+    assert gj.Models.read(models.write(tmp_path / "b.yaml"))["src"].apply_irf._asdict() == irf
+    gj.Problem(counting(n=1), models)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"apply_irf": {"edisp": False}},
+            r"src is predicted without edisp \(apply_irf\), which spectra do not support",
+        ),
+        ({"spatial": FLAT}, r"src has its flux in its map \(Flat\), which spectra do not use: name its cubes"),
+    ],
+)
+def test_sources_that_predict_no_spectrum(tmp_path, change, message):
+    data, models = counting(n=1), read(tmp_path, source(**change))
+    for call in (gj.Problem, lambda d, m: gj.predict_counts(d[0], m)):
+        with pytest.raises(ModelError, match=message):
+            call(data, models)
+
+
+def test_a_spectrum_is_that_of_the_whole_source(tmp_path):
+    data = counting(n=1)
+    found = [gj.predict_counts(data[0], read(tmp_path, x))[0] for x in (source(), source(spatial=POINT))]
+    np.testing.assert_array_equal(*found)
 
 
 def test_options(tmp_path):
-    with pytest.raises(ConfigError, match="spatial must be 'refuse' or 'ignore', got True"):
+    with pytest.raises(ConfigError, match="spatial must be 'keep' or 'ignore', got True"):
         read(tmp_path, source(), spatial=True)
     with pytest.raises(ConfigError, match="temporal must be"):
         read(tmp_path, source(), temporal="drop")
@@ -97,9 +134,9 @@ def test_the_background_of_a_dataset(tmp_path, old):
     component |= {"parameters": NORM["parameters"]} if old else {"spectral": NORM}
     models = read(tmp_path, source(), component)
     assert models.datasets_names == {"src": None, "c0-bkg": ("c0",)}
-    assert models.value("c0-bkg.norm") == 1.2
-    assert models.rows["c0-bkg.norm"].lower == 0.0
-    assert models.rows["c0-bkg.tilt"].frozen
+    assert models.value("c0-bkg.spectral.norm") == 1.2
+    assert models.rows["c0-bkg.spectral.norm"].lower == 0.0
+    assert models.rows["c0-bkg.spectral.tilt"].frozen
     data = counting(n=1, background=3.0)
     _, background = gj.predict_counts(data[0], models)
     np.testing.assert_allclose(background, 1.2 * 3.0)
@@ -111,11 +148,12 @@ def test_the_background_of_a_dataset(tmp_path, old):
     ("change", "error", "message"),
     [
         ({"datasets_names": None}, FileFormatError, "FoVBackgroundModel must name one dataset .* got none"),
-        ({"datasets_names": ["a", "b"]}, FileFormatError, "a-bkg must name one dataset in datasets_names, got a, b"),
-        ({"spatial": POINT}, ModelError, "a-bkg has a spatial model"),
-        ({"spectral": PL}, ModelError, "a-bkg has the spectral model 'PowerLawSpectralModel'; only PowerLawNorm"),
+        ({"datasets_names": ["a", "b"]}, FileFormatError, "a-bkg must name one dataset .*, or have a name"),
+        ({"spatial": 5}, FileFormatError, "a-bkg.spatial must be keys and values, got 5"),
+        ({"spatial": {"type": "FoVGradiant"}}, ModelError, "a-bkg.spatial has the unknown type 'FoVGradiant'; nearest"),
+        ({"spectral": PL}, ModelError, "a-bkg: FoVBackground: PowerLaw is a flux; a background is scaled by a model"),
         ({"spectrum": NORM}, FileFormatError, "a-bkg has the unknown key 'spectrum'; nearest: 'spectral'"),
-        ({"parameters": [{"name": "nrm"}]}, FileFormatError, "a-bkg has the unknown key 'nrm'; nearest: 'norm'"),
+        ({"parameters": [{"name": "nrm"}]}, ModelError, "PowerLawNorm of a-bkg.spectral has no parameter 'nrm'"),
         ({"type": "TemplateNPredModel"}, ModelError, "a-bkg is a TemplateNPredModel, a map of counts"),
     ],
 )  # fmt: skip
@@ -156,7 +194,8 @@ def test_scales_of_gammapys_minimiser_are_not_used(tmp_path):
         (source(type="SkyDiffuseCube"), "src is a 'SkyDiffuseCube'; components that can be read are SkyModel, FoV"),
         (source(type=None), "the type of src must be a text, got None"),
         (source(spatial=5), "spatial of src must be keys and values, got 5"),
-        (source(apply_irf={"edisp": 1}), "apply_irf.edisp of src must be true or false, got 1"),
+        (source(spatial="point"), "spatial of src must be keys and values, got 'point'"),
+        (source(apply_irf={"edisp": 1}), "src: apply_irf.edisp must be True or False, got 1"),
         (source(name=None), "a component has no name"),
         (source(spectral=None), "src has no spectral model"),
     ],
@@ -256,9 +295,6 @@ def test_every_models_file_of_the_real_data(gammajax_data, tmp_path, file, names
     assert list(models) == names
     for ending in ("yaml", "h5"):
         assert repr(gj.Models.read(models.write(tmp_path / f"m.{ending}"))) == repr(models)
-    if "spatial" in (gammajax_data / file).read_text():
-        with pytest.raises(ModelError, match=rf"{names[0]} has a spatial model"):
-            gj.Models.read(gammajax_data / file)
 
 
 def test_the_galactic_centre_example(gammajax_data):

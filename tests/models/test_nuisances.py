@@ -24,6 +24,7 @@ MADE = {
     "ExposureTilt": gj.ExposureTilt(tilt=0.2, reference="2 TeV"),
     "ExposureShape": gj.ExposureShape(nodes=["300 GeV", "3 TeV", "30 TeV"], shifts=[0.1, -0.2, 0.05]),
     "BackgroundNorm": gj.BackgroundNorm(norm=1.2, tilt=0.1),
+    "FoVBackground": gj.FoVBackground(gj.PowerLawNorm(norm=1.2, tilt=0.1), gj.FoVGradient()),
 }
 
 expanded, hessian = jax.jit(expand), jax.jit(exact_hessian)
@@ -120,6 +121,14 @@ def test_background_of_on_off_data_scales_alpha():
     same = gj.Problem(scaled, log_parabola())
     other = gj.Problem(datasets, log_parabola().add(b=gj.BackgroundNorm(norm=1.3)).freeze("b.*"))
     assert value(other, other.start) == pytest.approx(float(value(same, same.start)), rel=1e-13)
+
+
+def test_the_background_of_a_field_acts_on_a_spectrum_like_a_norm(mixed):
+    norm, field = (log_parabola().add(b=MADE[name]) for name in ("BackgroundNorm", "FoVBackground"))
+    for a, b in zip(predict_all(mixed, norm), predict_all(mixed, field), strict=True):
+        np.testing.assert_allclose(a.background, b.background, rtol=1e-14)
+    one, other = (gj.Problem(mixed, m.freeze("b.*")) for m in (norm, field))
+    assert value(other, other.start) == pytest.approx(float(value(one, one.start)), rel=1e-14)
 
 
 def test_only_the_named_datasets_see_it(mixed, nuisance):

@@ -4,8 +4,7 @@ A model of one's own is one class with parameters declared by `param()` and a me
 nothing needs to be registered. Built-in models carry Gammapy's tags and parameter names.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
@@ -15,22 +14,20 @@ from astropy import units as u
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import ModelError, NotDefined
+from gammajax.models.component import Component, parts
 from gammajax.models.spectral.pieces import pieces
-from gammajax.params.field import Model
 from gammajax.units import DNDE, FLUX, to_value
 
 Nodes: TypeAlias = Float[Array | np.ndarray, "*bin node"]
 
 
-class SpectralModel(Model):
+class SpectralModel(Component):
     """Base of all spectral models: define `dnde(energy)` for one energy [TeV] -> [cm-2 s-1 TeV-1].
 
     >>> from gammajax import PowerLaw
     >>> PowerLaw(index=2.0)("10 TeV").unit.to_string()
     '1 / (TeV s cm2)'
     """
-
-    tag: ClassVar[tuple[str, ...]] = ()
 
     def dnde(self, energy: Scalar) -> Scalar:
         """Differential flux at one energy [TeV], in cm-2 s-1 TeV-1."""
@@ -53,7 +50,7 @@ class SpectralModel(Model):
 
     def kinks(self) -> list[float]:
         """Energies [TeV] at which the spectrum is not smooth: interactive integrals are split there."""
-        return [x for part in _parts(self) for x in part.kinks()]
+        return [x for part in parts(self) if isinstance(part, SpectralModel) for x in part.kinks()]
 
     def __call__(self, energy: Any) -> u.Quantity:
         """Differential flux at energies of any shape, with units; for interactive use."""
@@ -102,26 +99,6 @@ class SpectralModel(Model):
     def __truediv__(self, other: Any) -> "SpectralModel":
         return _combined(self, other, "truediv")
 
-    # -- files -----------------------------------------------------------------------------------------------------
-
-    @property
-    def in_gammapy(self) -> bool:
-        """True if Gammapy reads the model from its YAML."""
-        return bool(self.tag) and all(part.in_gammapy for part in _parts(self))
-
-    @classmethod
-    def from_yaml(cls, content: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """Arguments that the model takes from its YAML by rules of its own; the others are read by the plain ones.
-
-        `where` names the model in messages. Parameters, tables as `{data, unit}`, models inside the model and plain
-        values are read without it.
-        """
-        return {}
-
-    def to_yaml(self, content: dict[str, Any], gammapy: bool) -> dict[str, Any]:
-        """The YAML of the model, from that by the plain rules; with `gammapy`, the form that Gammapy reads."""
-        return content
-
 
 class NormSpectralModel(SpectralModel):
     """Base of models without unit, which multiply a flux: `dnde` is a plain number.
@@ -135,11 +112,6 @@ class NormSpectralModel(SpectralModel):
     @property
     def unit(self) -> str:
         return ""
-
-
-def _parts(model: SpectralModel) -> list[SpectralModel]:
-    """The spectral models inside a model."""
-    return [part for part in vars(model).values() if isinstance(part, SpectralModel)]
 
 
 def _combined(left: Any, right: Any, operator: str) -> SpectralModel:

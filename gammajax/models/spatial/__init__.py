@@ -1,0 +1,17 @@
+"""Spatial models: the surface brightness of a source in one direction.
+
+A model of one's own is one class with parameters declared by `param()` and a method `brightness(lon, lat)` for ONE
+direction; nothing needs to be registered. Built-in models carry Gammapy's tags and parameter names.
+"""
+
+from gammajax.models.spatial.base import SpatialModel, evaluate
+from gammajax.models.spatial.gauss import GaussianSpatial, GeneralizedGaussianSpatial
+from gammajax.models.spatial.point import PointSpatial
+
+__all__ = [
+    "GaussianSpatial",
+    "GeneralizedGaussianSpatial",
+    "PointSpatial",
+    "SpatialModel",
+    "evaluate",
+]
