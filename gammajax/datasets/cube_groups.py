@@ -38,8 +38,10 @@ class CubeGroup(eqx.Module):
     place: Int[Array, "dataset occupied 3"]
     """Energy, row and column of each occupied bin."""
     exposure: Float[Array, "dataset energy_true lat lon"]
-    inside: Float[Array, "dataset energy lat lon"]
-    """One where a bin takes part, else zero."""
+    inside: Float[Array, "dataset plane lat lon"]
+    """One where a bin takes part, else zero: the distinct planes of the masks."""
+    plane: Int[Array, "dataset energy"]
+    """Which of them belongs to each energy."""
     solid_angle: Float[Array, "dataset lat lon"]
     lon: Float[Array, "dataset lat lon"]
     lat: Float[Array, "dataset lat lon"]
@@ -72,6 +74,10 @@ class _Plan:
         self.dataset = dataset
         mask, counts, background = (np.asarray(x) for x in (dataset.mask, dataset.counts, dataset.background))
         place = np.argwhere(mask if dense else mask & (counts > 0))
+        # Pixel by pixel, so that what is looked up lies close together.
+        place = place[np.lexsort((place[:, 0], place[:, 2], place[:, 1]))]
+        planes, self.plane = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
+        self.inside = planes.reshape(-1, *mask.shape[1:]).astype(float)
         at = tuple(place.T)
         centre = 0.5 * (np.array(dataset.grid.shape[::-1]) - 1.0)
         pixel = np.linalg.inv(dataset.grid.wcs.pixel_scale_matrix)
@@ -172,7 +178,8 @@ def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
         "is_sum": is_sum,
         "place": np.stack([np.concatenate([p.place, np.zeros((most - len(p.place), 3), np.int32)]) for p in plans]),
         "exposure": np.stack([np.asarray(d.exposure) for d in datasets]),
-        "inside": np.stack([np.asarray(d.mask, dtype=float) for d in datasets]),
+        "inside": _padded([p.inside for p in plans]),
+        "plane": np.stack([p.plane for p in plans]),
         "solid_angle": np.stack([x for _, _, x in lonlat]),
         "lon": np.stack([x for x, _, _ in lonlat]),
         "lat": np.stack([x for _, x, _ in lonlat]),
@@ -183,6 +190,12 @@ def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
         "projection": jax.tree.map(lambda *x: np.stack(x), *(p.projection for p in plans)),
     }
     return CubeGroup(**jax.device_put(arrays), plans=(), frame=datasets[0].grid.frame, reach=plans[0].reach)
+
+
+def _padded(arrays: list[np.ndarray]) -> np.ndarray:
+    """Arrays stacked, their first axes filled up with zeros to a common length."""
+    n = max(len(x) for x in arrays)
+    return np.stack([np.concatenate([x, np.zeros((n - len(x), *x.shape[1:]))]) for x in arrays])
 
 
 def _with_components(psf: MixturePSF, n: int) -> MixturePSF:
@@ -200,6 +213,6 @@ def _lonlat(grid: SkyGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def unpacked(group: CubeGroup, row: int, values: np.ndarray) -> np.ndarray:
     """Values of the occupied bins of one cube of a group as a cube (energy, lat, lon), zero elsewhere."""
     real = np.asarray(group.mask)[row, : group.place.shape[1]]
-    out = np.zeros(group.inside.shape[1:])
+    out = np.zeros((group.plane.shape[1], *group.inside.shape[2:]))
     out[tuple(np.asarray(group.place)[row][real].T)] = np.asarray(values)[: len(real)][real]
     return out

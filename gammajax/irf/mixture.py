@@ -16,7 +16,7 @@ from gammajax._typing import Array, Float, Scalar
 from gammajax.numeric.interp import bracket
 from gammajax.numeric.projection import Projection
 
-COMPONENTS = 20
+COMPONENTS = 12
 """Gaussians per energy; those that no place needs are dropped."""
 
 
