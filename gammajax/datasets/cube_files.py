@@ -36,7 +36,7 @@ def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
         mask_fit=found.mask_fit,
         psf=found.psf,
         edisp=edisp,
-        livetime=found.livetime,
+        livetime=np.nan if found.livetime is None else found.livetime,
     )
 
 

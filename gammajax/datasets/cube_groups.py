@@ -112,7 +112,7 @@ def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
         return MixturePSF(np.full((n, 1), 1e-9), np.ones((n, 1, 1, 1)), np.zeros(1), np.zeros(1)), 1
     psf, edges = dataset.psf, np.asarray(dataset.energy_true)
     density = _interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
-    x, y = _axes_on(dataset.grid, psf.grid)
+    x, y, density = _on_pixels(dataset.grid, psf.grid, density)
     size = np.sqrt(np.abs(np.linalg.det(dataset.grid.wcs.pixel_scale_matrix)))
     return mixture_of(psf.rad, density, x, y), int(np.ceil(psf.rad[-1] / size)) + 1
 
@@ -130,19 +130,24 @@ def _interpolated(x: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarr
 def _kernel_of(dataset: MapDataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if dataset.edisp is None:
         return np.eye(len(dataset.energy) - 1)[:, :, None, None], np.zeros(1), np.zeros(1)
-    return np.asarray(dataset.edisp.values), *_axes_on(dataset.grid, dataset.edisp.grid)
+    x, y, kernel = _on_pixels(dataset.grid, dataset.edisp.grid, np.asarray(dataset.edisp.values))
+    return kernel, x, y
 
 
-def _axes_on(grid: SkyGrid, coarse: SkyGrid | None) -> tuple[np.ndarray, np.ndarray]:
-    """Where the columns and rows of a coarse grid lie on the pixels of another: both have parallel axes."""
+def _on_pixels(grid: SkyGrid, coarse: SkyGrid | None, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns and rows of a coarse grid as pixel coordinates of another, both increasing, and values in that order.
+
+    The two grids have parallel axes.
+    """
     if coarse is None or coarse.shape == (1, 1):
-        return np.zeros(1), np.zeros(1)
+        return np.zeros(1), np.zeros(1), values
     ny, nx = coarse.shape
     lon, lat = coarse.wcs.wcs_pix2world(np.arange(nx), np.full(nx, (ny - 1) / 2), 0)
     x, _ = grid.wcs.wcs_world2pix(lon, lat, 0)
     lon, lat = coarse.wcs.wcs_pix2world(np.full(ny, (nx - 1) / 2), np.arange(ny), 0)
     _, y = grid.wcs.wcs_world2pix(lon, lat, 0)
-    return x, y
+    right, down = np.argsort(x), np.argsort(y)
+    return x[right], y[down], values[..., down, :][..., right]
 
 
 def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
