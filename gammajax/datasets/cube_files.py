@@ -8,7 +8,8 @@ import numpy as np
 from gammajax._typing import Edges, Float
 from gammajax.datasets.cube import MapDataset
 from gammajax.errors import DatasetError
-from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset, write_map_dataset
+from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset
+from gammajax.io.map_dataset_write import write_map_dataset
 
 
 def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
