@@ -30,6 +30,7 @@ from gammajax.irf import (
     RadMax,
 )
 from gammajax.numeric.sphere import separation
+from gammajax.tables import Shown
 
 USED = ("events", "gti", "aeff", "edisp", "psf", "rad_max")
 """The types of HDU whose files must exist when a run is opened."""
@@ -38,7 +39,7 @@ OPTIONAL = ("bkg", "pointing")
 """The types of HDU that are read, and missed, only when they are asked for; all others in an index are ignored."""
 
 
-class Observation:
+class Observation(Shown):
     """One run: events, good time intervals, pointing and responses, each read at first use and then kept.
 
     Until then only file names are held: observations are cheap, and travel to worker processes without their
@@ -53,8 +54,27 @@ class Observation:
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in ("obs_id", "locations", "_cuts")}
 
-    def __repr__(self) -> str:
-        return f"Observation({self.obs_id}, {', '.join(path.name for path in self.files) or 'no files'})"
+    def _title(self) -> str:
+        return f"Observation {self.obs_id}"
+
+    def _about(self) -> dict[str, str]:
+        """To look at a run reads no file: what it tells besides its files, it tells once it was read."""
+        about = {
+            "files": ", ".join(path.name for path in self.files) or "none",
+            "responses": ", ".join(place.kind for kind, place in self.locations.items() if kind not in USED[:2]),
+            "cuts": ", ".join(type(cut).__name__ for cut in self._cuts),
+        }
+        if "_run" not in self.__dict__:
+            return {**about, "content": "not read yet: info() reads it"}
+        meta, _, gti = self._run
+        return {
+            "telescope": meta.telescope,
+            "target": meta.target,
+            "pointing": f"ra {meta.ra_pnt:.4f} deg, dec {meta.dec_pnt:.4f} deg" if np.isfinite(meta.ra_pnt) else "",
+            "good time": repr(self.__dict__.get("gti", gti)),
+            "events": str(len(self.__dict__.get("events", self._run[1]))),
+            **about,
+        }
 
     @property
     def files(self) -> list[Path]:

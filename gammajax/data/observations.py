@@ -21,6 +21,7 @@ from gammajax.errors import (
 from gammajax.geom.regions import lonlat
 from gammajax.io.dl3 import RunInfo
 from gammajax.numeric.sphere import separation
+from gammajax.tables import html_summary
 from gammajax.units import to_number, to_value
 
 
@@ -70,7 +71,18 @@ class Observations(Sequence[Observation]):
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Observations({len(self)} runs{failed})"
+        numbers = [str(run.obs_id) for run in self._list[:6]] + ["..."] * (len(self) > 6)
+        return f"Observations({len(self)} runs{failed}{': ' if numbers else ''}{', '.join(numbers)})"
+
+    def _repr_html_(self) -> str:
+        columns = {
+            "obs_id": self.ids,
+            "files": [", ".join(path.name for path in run.files) for run in self],
+            "responses": [" ".join(p.kind for t, p in run.locations.items() if t not in USED[:2]) for run in self],
+        }
+        more = {"failed": "; ".join(f"{key}: {why}" for key, why in self.failures.items())} if self.failures else {}
+        listed = Table(columns) if len(self) else None
+        return html_summary(f"{len(self)} runs; table() reads and lists them", more, listed)
 
     @property
     def ids(self) -> np.ndarray:

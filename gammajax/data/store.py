@@ -1,6 +1,7 @@
 """A folder or a list of DL3 files, and the runs in it."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +15,13 @@ from gammajax.data.observations import Observations, bare_name, position_lonlat
 from gammajax.errors import ConfigError, GammajaxError, MissingFile, NoSuchObservation, nearest
 from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_responses, scan_run
 from gammajax.numeric.sphere import separation
+from gammajax.tables import Shown, html_summary
 from gammajax.units import to_value
 
 log = logging.getLogger(__name__)
 
 
-class DataStore:
+class DataStore(Shown):
     """The runs that index tables or a list of files name. Only those tables are read until a run is used."""
 
     def __init__(self, columns: dict[str, np.ndarray], locations: Iterable[HDULocation], source: str = ""):
@@ -63,8 +65,17 @@ class DataStore:
         columns["OBJECT"] = np.array([info.target for info in infos.values()], dtype=str)
         return cls(columns, places, f"{len(infos)} files")
 
-    def __repr__(self) -> str:
-        return f"DataStore({self.source!r}, {len(self.obs_ids)} runs listed)"
+    def _title(self) -> str:
+        return f"DataStore {self.source}: {len(self)} runs listed"
+
+    def _about(self) -> dict[str, str]:
+        kinds = Counter(place.kind for places in self._places.values() for place in places.values())
+        names = next((self._columns[key] for key in ("OBJECT", "TARGET_NAME") if key in self._columns), ())
+        targets = Counter(map(str, names))
+        return {"HDUs": _counted(kinds), "targets": _counted(targets)}
+
+    def _repr_html_(self) -> str:
+        return html_summary(self._title(), self._about(), self.obs_table)
 
     def __len__(self) -> int:
         return len(self.obs_ids)
@@ -193,6 +204,12 @@ class DataStore:
         except GammajaxError as error:
             log.warning("run %d cannot be selected: %s", obs_id, error)
             return absent
+
+
+def _counted(counts: Counter[str], most: int = 8) -> str:
+    """The commonest of some names, with their numbers, for a person to read."""
+    texts = [f"{name or '(no name)'} {n}" for name, n in counts.most_common(most)]
+    return ", ".join(texts + [f"and {len(counts) - most} more"] * (len(counts) > most))
 
 
 def _numbers(ids: Any) -> np.ndarray:
