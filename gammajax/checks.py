@@ -1,5 +1,6 @@
 """Checks of plain numbers that a person passes: a wrong one is a `ConfigError` that names the argument."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def whole(value: Any, name: str, least: int = 1) -> int:
 
 def above_zero(value: Any, name: str) -> float:
     """`value` as a float, if it is a finite number above 0."""
-    if not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):
+    if not isinstance(value, int | float | np.number) or not 0 < value <= sys.float_info.max:
         raise ConfigError(f"{name} must be a number above 0, got {value!r}")
     return float(value)
 

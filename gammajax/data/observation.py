@@ -19,6 +19,7 @@ from gammajax.errors import ConfigError, EmptyRun, FileFormatError, GammajaxErro
 from gammajax.io.dl3 import HDULocation, PointingTable, RunInfo, find_pointing, pointing_table
 from gammajax.io.fits import open_fits
 from gammajax.io.irf import KINDS
+from gammajax.io.paths import is_file
 from gammajax.irf import (
     Background2D,
     Background3D,
@@ -298,7 +299,7 @@ class Observation(Shown):
         if "bkg" not in self.locations:
             return None
         place = self._place("bkg")
-        if not place.path.is_file():
+        if not is_file(place.path):
             raise MissingFile(f"run {self.obs_id}: {place.path} ({place.kind}) is listed but absent")
         if place.kind not in CLASSES:
             raise FileFormatError(

@@ -6,6 +6,7 @@ from typing import Any, overload
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, Table
+from astropy.units import UnitsError
 
 from gammajax.data.gti import GTI
 from gammajax.data.observation import USED, Observation
@@ -22,7 +23,7 @@ from gammajax.geom.regions import lonlat
 from gammajax.io.dl3 import RunInfo
 from gammajax.numeric.sphere import separation
 from gammajax.tables import html_summary
-from gammajax.units import to_number, to_value
+from gammajax.units import to_number
 
 
 class Observations(Sequence[Observation]):
@@ -288,9 +289,9 @@ def position_lonlat(position: Any) -> tuple[float, float]:
         if isinstance(position, SkyCoord):
             return lonlat(position)
         lon, lat = position
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnitsError) as error:
         raise ConfigError(f"{position!r} is no position such as '83.63 22.01' [deg] or (ra, dec): {error}") from error
-    return float(to_value(lon, "deg", "ra")), float(to_value(lat, "deg", "dec"))
+    return to_number(lon, "deg", "ra"), to_number(lat, "deg", "dec")
 
 
 def bare_name(name: Any) -> str:

@@ -14,6 +14,7 @@ from gammajax.data.observation import USED, Observation
 from gammajax.data.observations import Observations, bare_name, position_lonlat
 from gammajax.errors import ConfigError, GammajaxError, MissingFile, NoSuchObservation, nearest
 from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_responses, scan_run
+from gammajax.io.paths import is_file, is_folder
 from gammajax.numeric.sphere import separation
 from gammajax.tables import Shown, html_summary
 from gammajax.units import to_value
@@ -105,9 +106,9 @@ class DataStore(Shown):
             have = ", ".join(places) or "nothing"
             raise MissingFile(f"run {obs_id} has no events: the HDU index of {self.source} lists {have} for it")
         for place in places.values():
-            if not place.path.suffix and place.path.is_dir():
+            if not place.path.suffix and is_folder(place.path):
                 raise MissingFile(f"run {obs_id}: the {place.kind} have no FILE_NAME in the HDU index of {self.source}")
-            if place.type in {*USED, *required} and not place.path.is_file():
+            if place.type in {*USED, *required} and not is_file(place.path):
                 raise MissingFile(f"run {obs_id}: {place.path} ({place.kind}) is listed in {self.source} but absent")
         return Observation(int(obs_id), places)
 
@@ -187,9 +188,11 @@ class DataStore(Shown):
 
     def _pointing(self, obs_id: int) -> tuple[float, float]:
         row = self._rows.get(obs_id)
-        if row is None or not {"RA_PNT", "DEC_PNT"} <= set(self._columns):
-            return self._from_run(obs_id, "pointing_radec", (np.nan, np.nan))
-        return self._columns["RA_PNT"][row], self._columns["DEC_PNT"][row]
+        if row is not None and {"RA_PNT", "DEC_PNT"} <= set(self._columns):
+            found = self._columns["RA_PNT"][row], self._columns["DEC_PNT"][row]
+            if np.isfinite(found).all():
+                return found
+        return self._from_run(obs_id, "pointing_radec", (np.nan, np.nan))
 
     def _targets(self, obs_id: int) -> list[str]:
         row, names = self._rows.get(obs_id), [key for key in ("OBJECT", "TARGET_NAME") if key in self._columns]

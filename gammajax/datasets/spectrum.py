@@ -13,7 +13,7 @@ from jaxtyping import ArrayLike
 from gammajax._typing import Array, Counts, Edges, Exposure, Kernel, Mask, Scalar
 from gammajax.errors import DatasetError
 from gammajax.tables import Shown, edges_text, on_host, range_text, shape_text
-from gammajax.units import EXPOSURE, to_value
+from gammajax.units import EXPOSURE, to_number, to_value
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,8 @@ Spectrum = SpectrumDataset | SpectrumDatasetOnOff
 
 
 def _select_energy(dataset: Any, energy_min: Any, energy_max: Any) -> Any:
-    low = to_value(energy_min, "TeV", f"{dataset.name}: energy_min")
-    high = to_value(energy_max, "TeV", f"{dataset.name}: energy_max")
+    low = to_number(energy_min, "TeV", f"{dataset.name}: energy_min")
+    high = to_number(energy_max, "TeV", f"{dataset.name}: energy_max")
     if not low < high:
         raise DatasetError(f"{dataset.name}: energy_min = {low:g} TeV is not below energy_max = {high:g} TeV")
     edges = np.asarray(dataset.energy)
