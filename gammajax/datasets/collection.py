@@ -164,7 +164,7 @@ def as_datasets(datasets: Dataset | Iterable[Dataset]) -> Datasets:
     if isinstance(datasets, _KNOWN):
         return Datasets([datasets])
     given: Any = datasets
-    found = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    found: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for item in found:
         if not isinstance(item, _KNOWN):
             kinds = ", ".join(k.__name__ for k in _KNOWN)
