@@ -13,7 +13,7 @@ from gammajax.io.map_dataset import EdispMap, PsfMap
 CENTRE = (83.63, 22.01)
 ENERGY = np.geomspace(1.0, 10.0, 4)
 ENERGY_TRUE = np.geomspace(0.7, 14.0, 6)
-RAD = np.linspace(0.0025, 0.4, 80)
+RAD = np.linspace(0.0025, 0.6, 120)
 
 
 def king(r, sigma, gamma=4.0):
@@ -24,7 +24,7 @@ def king(r, sigma, gamma=4.0):
 def psf_map() -> PsfMap:
     """A King profile that narrows with energy, the same everywhere."""
     centres = np.sqrt(ENERGY_TRUE[1:] * ENERGY_TRUE[:-1])
-    values = np.stack([king(RAD, 0.06 * e**-0.3) for e in centres])[:, :, None, None]
+    values = np.stack([king(RAD, 0.09 * e**-0.2) for e in centres])[:, :, None, None]
     step = RAD[1] - RAD[0]
     edges = np.append(RAD - step / 2, RAD[-1] + step / 2)
     return PsfMap(None, centres, RAD, values, False, edges, ENERGY_TRUE)

@@ -154,8 +154,9 @@ def _convolved(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
     middle = (cube.lon[ny // 2, nx // 2], cube.lat[ny // 2, nx // 2]), cube.frame
     (lon, lat), frame = middle if spatial.centre is None else (spatial.centre, spatial.frame)
     pixel = cube.projection.pixel(lon, lat, frame)
-    sky = _brightness(spatial, cube, factor, nodes) * cube.solid_angle
-    lit = sky * (cube.exposure[:, None] if spatial.energy_dependent else cube.exposure)
+    sky = _brightness(spatial, cube, factor, nodes)
+    sky *= cube.solid_angle.reshape(*(1,) * (sky.ndim - 2), ny, nx)
+    lit = (sky if spatial.energy_dependent else sky[None, None]) * cube.exposure[:, None]
     per_degree = jnp.sqrt(jnp.sum(jnp.square(cube.projection.scale(lon, lat, frame)), axis=1))
     # A mean over sub-pixels has the box of the pixel in it once already: its variance is taken from the kernel.
     box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0
@@ -163,7 +164,7 @@ def _convolved(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
     along = [spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0)[0] for width in widths]
     kernel = _outer(cube.psf.at(pixel), *along)
     kernel = safe_divide(kernel, jnp.sum(kernel, axis=(1, 2), keepdims=True))
-    counts = convolved(lit, kernel[:, None] if spatial.energy_dependent else kernel)
+    counts = convolved(lit, kernel[:, None])
     return Spread(counts, jnp.zeros(2, int), _kernel(pixel, cube))
 
 

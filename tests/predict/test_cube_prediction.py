@@ -9,11 +9,16 @@ from made_cubes import CENTRE, ENERGY_TRUE, RAD, cube, edisp_map, models, psf_ma
 import gammajax as gj
 from gammajax.errors import ModelError
 from gammajax.likelihood.problem import Problem, predictions, stat
+from gammajax.numeric.sphere import separation
 from gammajax.predict.cube import Fold, Live
 
-LON, LAT = CENTRE
+LON, LAT = CENTRE[0] + 0.004, CENTRE[1] + 0.007
 
 
+value = jax.jit(stat)
+
+
+@jax.jit
 def signal(problem, z):
     return predictions(problem, problem.layout.values(z))[0].signal
 
@@ -28,7 +33,7 @@ def brute_force(dataset, model, samples=25):
     )
     lon, lat = grid.wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
     at = float(model.spatial.lon_0), float(model.spatial.lat_0)
-    away = gj.numeric.sphere.separation(*at, lon, lat)
+    away = separation(*at, lon, lat)
     px, py = (float(v) for v in grid.pixel(*at))
     out = np.zeros(dataset.counts.shape)
     psf, kernel = psf_map(), edisp_map().values[:, :, 0, 0]
@@ -89,14 +94,15 @@ def test_gradients_against_differences(name):
     free = models(SHAPES[name]).free("src.spatial.*")
     free = free.bound("src.spatial.sigma", 0.01, 0.5) if hasattr(SHAPES[name], "sigma") else free
     problem = Problem([cube()], free)
-    f, g = jax.jit(stat), jax.jit(jax.grad(stat, argnums=1))
+    f, g = value, jax.jit(jax.grad(stat, argnums=1))
     z = problem.start
     slope = np.asarray(g(problem, z))
     assert np.all(np.isfinite(slope))
     for i, path in enumerate(free.free_paths):
-        step = 1e-5 * max(1.0, abs(float(z[i])))
+        # small beside the edge of a disk, large beside rounding
+        step = 3e-6 * max(1.0, abs(float(z[i]))) / max(1.0, float(problem.layout.scale[i]))
         up, down = (float(f(problem, z.at[i].add(s))) for s in (step, -step))
-        np.testing.assert_allclose(slope[i], (up - down) / (2 * step), rtol=2e-4, atol=2e-4, err_msg=path)
+        np.testing.assert_allclose(slope[i], (up - down) / (2 * step), rtol=1e-3, atol=1e-3, err_msg=path)
 
 
 @pytest.mark.parametrize("name", ["gauss", "disk"])
@@ -114,7 +120,7 @@ def test_a_gaussian_without_width_is_a_point():
         gj.Models(src=source(s)) for s in (SHAPES["point"], gj.GaussianSpatial(lon_0=LON + 0.03, lat_0=LAT, sigma=1e-6))
     )
     a, b = (gj.predict_counts(cube(), m)[0] for m in (point, gauss))
-    np.testing.assert_allclose(a, b, rtol=5e-3, atol=1e-6 * a.max())
+    assert np.max(np.abs(a - b)) < 2e-3 * a.max()
 
 
 def test_closed_form_and_convolution_agree():
@@ -126,7 +132,7 @@ def test_closed_form_and_convolution_agree():
 
 def test_a_source_that_left_the_map_and_came_back():
     problem = Problem([cube()], models())
-    f = jax.jit(stat)
+    f = value
     before = float(f(problem, problem.start))
     far = [
         float(f(problem, problem.start.at[2].add(shift / float(problem.layout.scale[2]))))
@@ -141,8 +147,8 @@ def test_cubes_of_one_shape_are_one_group_and_a_batch_is_a_loop():
     other = cube("c", size=(20, 20))
     problem = Problem([*pair, other], models())
     assert [g.counts.shape[0] for g in problem.groups] == [2, 1]
-    apart = sum(float(stat(p, p.start)) for p in (Problem([d], models()) for d in (*pair, other)))
-    np.testing.assert_allclose(float(stat(problem, problem.start)), apart, rtol=1e-12)
+    apart = sum(float(value(p, p.start)) for p in (Problem([d], models()) for d in (*pair, other)))
+    np.testing.assert_allclose(float(value(problem, problem.start)), apart, rtol=1e-12)
 
 
 def test_the_background_follows_its_gradient():
@@ -152,7 +158,7 @@ def test_the_background_follows_its_gradient():
     data = cube()
     mu, n, mask = background, np.asarray(data.counts), np.asarray(data.mask)
     expected = 2 * (mu[mask].sum() - (n[mask] * np.log(mu[mask])).sum())
-    np.testing.assert_allclose(float(stat(problem, problem.start)), expected, rtol=1e-10)
+    np.testing.assert_allclose(float(value(problem, problem.start)), expected, rtol=1e-10)
 
 
 def test_what_does_not_fit_is_said():
