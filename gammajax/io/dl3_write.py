@@ -181,9 +181,16 @@ def _events_hdu(run: Run) -> fits.BinTableHDU:
     return hdu
 
 
+def gti_hdu(gti: GTITable) -> fits.BinTableHDU:
+    """The table GTI with its time reference."""
+    hdu = _table("GTI", [_plain("START", gti.start, "s"), _plain("STOP", gti.stop, "s")], "GTI")
+    hdu.header.update(_time_keys(gti.reference))
+    return hdu
+
+
 def _gti_hdu(run: Run) -> fits.BinTableHDU:
-    hdu = _table("GTI", [_plain("START", run.gti.start, "s"), _plain("STOP", run.gti.stop, "s")], "GTI")
-    hdu.header.update({"OBS_ID": run.info.obs_id} | _time_keys(run.gti.reference))
+    hdu = gti_hdu(run.gti)
+    hdu.header["OBS_ID"] = run.info.obs_id
     return hdu
 
 
