@@ -70,6 +70,10 @@ class SkyGrid:
             raise ConfigError("a grid takes width=... or npix=..., not both")
         if npix is not None:
             pixels = [whole(n, "npix") for n in (npix if isinstance(npix, tuple | list | np.ndarray) else (npix, npix))]
+            if len(pixels) != 2:
+                raise ConfigError(f"npix is one number or two (lon, lat), got {npix}")
+            if len(pixels) != 2:
+                raise ConfigError(f"npix is one number or two (lon, lat), got {npix}")
         else:
             extent = (360.0, 180.0) if width is None else _pair(width, "width")
             pixels = [int(np.rint(w / b)) for w, b in zip(extent, size, strict=True)]
@@ -88,6 +92,7 @@ class SkyGrid:
                 # astropy mends odd dates and radecsys spellings in headers of maps; nothing here depends on them
                 warnings.simplefilter("ignore", FITSFixedWarning)
                 wcs = WCS(header, naxis=2)
+            wcs.wcs.set()
         except Exception as error:  # wcslib and astropy have many of their own
             raise FileFormatError(f"{where} has no WCS that can be read: {error}") from error
         frame = _frame_of(wcs, where)
@@ -199,6 +204,11 @@ class SkyGrid:
         if self.proj not in ("CAR", "CEA", "MER") or not np.allclose(self.wcs.wcs.get_pc(), np.eye(2)):
             return None
         return 360.0 / abs(float(self.wcs.wcs.get_cdelt()[0]))
+
+    @property
+    def is_round(self) -> bool:
+        """Whether the pixels go once around the sky, so that the last column is next to the first."""
+        return self._period is not None and abs(self._period - self.shape[1]) < 1e-6
 
     def contains(self, lon: Any, lat: Any) -> Bool[np.ndarray, "*n"]:
         """True for directions [deg, frame of the grid] that lie in a pixel; a pixel holds its lower edges.
@@ -340,6 +350,8 @@ def _position(center: Any, frame: str) -> tuple[float, float]:
         spherical: Any = cast(Any, center.transform_to(frame)).spherical
         return float(spherical.lon.deg), float(spherical.lat.deg)
     try:
+        if isinstance(center, str):
+            raise TypeError("a name or text")
         lon, lat = (to_number(x, "deg", name) for x, name in zip(center, ("lon", "lat"), strict=True))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a position is a SkyCoord or (lon, lat) in the frame of the grid, got {center!r}") from error
