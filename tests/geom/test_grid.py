@@ -63,6 +63,8 @@ def test_solid_angles():
     assert GRIDS["all sky"].solid_angle.sum() == pytest.approx(4 * np.pi, rel=1e-8)
     assert SkyGrid.create(npix=(2, 1), binsz=180.0).solid_angle.sum() == pytest.approx(4 * np.pi, rel=1e-5)
     ait = GRIDS["AIT"]
+    middle = ait.solid_angle[10:-10, 20:-20]
+    np.testing.assert_allclose(middle, np.radians(5.0) ** 2, rtol=1e-6, err_msg="AIT has equal areas")
     assert np.all(ait.solid_angle[np.isnan(ait.lonlat[0])] == 0)
     assert ait.solid_angle.sum() == pytest.approx(4 * np.pi, rel=0.03)
 
