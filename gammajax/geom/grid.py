@@ -8,7 +8,6 @@ from typing import Any, Literal, cast
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.nddata.utils import NoOverlapError, PartialOverlapError, overlap_slices
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import celestial_frame_to_wcs, proj_plane_pixel_scales
 
@@ -256,11 +255,13 @@ class SkyGrid:
         x, y = (float(value) for value in self.pixel(lon, lat))
         if not np.isfinite(x + y):
             raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies outside the projection of {self}")
-        try:
-            (rows, columns), _ = overlap_slices(self.shape, (ny, nx), (y, x), mode=mode)
-        except (NoOverlapError, PartialOverlapError) as error:
-            beyond = "beyond the edge of" if isinstance(error, PartialOverlapError) else "outside"
-            raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies {beyond} {self}") from error
+        (rows, whole_y), (columns, whole_x) = (
+            _overlap(*axis) for axis in zip((y, x), (ny, nx), self.shape, strict=True)
+        )
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies outside {self}")
+        if mode == "strict" and not (whole_y and whole_x):
+            raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies beyond the edge of {self}")
         return self._part(rows, columns), (rows, columns)
 
     def _part(self, rows: slice, columns: slice) -> "SkyGrid":
@@ -312,6 +313,13 @@ class SkyGrid:
         fine = self.upsample(oversampling).mask(regions)
         ny, nx = self.shape
         return fine.reshape(ny, oversampling, nx, oversampling).mean(axis=(1, 3))
+
+
+def _overlap(middle: float, size: int, total: int) -> tuple[slice, bool]:
+    """The part of `total` pixels that `size` pixels around a place cover, and whether all of these exist."""
+    # the slack keeps a place on the edge of a pixel from going either way by rounding
+    start = int(np.ceil(middle - size / 2 - 1e-6))
+    return slice(max(start, 0), min(start + size, total)), start >= 0 and start + size <= total
 
 
 def _wcs(center: tuple[float, float], size: tuple[float, float], proj: str, frame: Frame, crpix: list[float]) -> WCS:
