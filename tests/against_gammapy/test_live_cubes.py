@@ -11,6 +11,7 @@ from gammajax.geom.grid import SkyGrid
 from gammajax.geom.map_axis import MapAxis
 from gammajax.geom.maps import SkyMap
 from gammajax.geom.resample import downsample, upsample
+from gammajax.io.gtpsf import read_gtpsf
 from gammajax.io.map_dataset import read_map_dataset
 from gammajax.io.map_dataset_write import write_map_dataset
 from gammajax.io.maps import read_map, write_map
@@ -277,3 +278,15 @@ def test_datasets_of_all_kinds(content, tmp_path):
     same_dataset(back, theirs)
     assert back.kind == content.kind
     assert back.livetime == 1500.0
+
+
+@pytest.mark.parametrize("file", ["fermi-3fhl-gc/fermi-3fhl-gc-psf-cube.fits.gz", "joint-crab/data/fermi/psf.fits.gz"])
+def test_psf_of_gtpsf(gammajax_data, file):
+    from gammapy.irf import PSFMap
+
+    ours, theirs = read_gtpsf(gammajax_data / file), PSFMap.read(gammajax_data / file, format="gtpsf")
+    axes = theirs.psf_map.geom.axes
+    np.testing.assert_allclose(ours.energy, axes["energy_true"].center.to_value("TeV"))
+    np.testing.assert_allclose(ours.rad, axes["rad"].center.to_value("deg"))
+    np.testing.assert_allclose(ours.values[:, :, 0, 0], theirs.psf_map.quantity.to_value("sr-1")[:, :, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(ours.exposure[:, 0, 0], theirs.exposure_map.quantity.to_value("cm2 s")[:, 0, 0, 0])
