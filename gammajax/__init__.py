@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from gammajax.models.background import FoVBackground as FoVBackground
     from gammajax.models.background import FoVGradient as FoVGradient
     from gammajax.models.collection import Models as Models
+    from gammajax.models.counts_template import TemplateNPred as TemplateNPred
     from gammajax.models.nuisance import BackgroundNorm as BackgroundNorm
     from gammajax.models.nuisance import EnergyScale as EnergyScale
     from gammajax.models.nuisance import ExposureNorm as ExposureNorm
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from gammajax.models.spatial import Shell2Spatial as Shell2Spatial
     from gammajax.models.spatial import ShellSpatial as ShellSpatial
     from gammajax.models.spatial import SpatialModel as SpatialModel
+    from gammajax.models.spatial import TemplateSpatial as TemplateSpatial
     from gammajax.models.spectral import BrokenPowerLaw as BrokenPowerLaw
     from gammajax.models.spectral import CompoundSpectralModel as CompoundSpectralModel
     from gammajax.models.spectral import ConstantSpectralModel as ConstantSpectralModel
@@ -189,6 +191,7 @@ _HOME = {
     "FoVBackground": "models.background",
     "FoVGradient": "models.background",
     "Models": "models.collection",
+    "TemplateNPred": "models.counts_template",
     "BackgroundNorm": "models.nuisance",
     "EnergyScale": "models.nuisance",
     "ExposureNorm": "models.nuisance",
@@ -205,6 +208,7 @@ _HOME = {
     "Shell2Spatial": "models.spatial",
     "ShellSpatial": "models.spatial",
     "SpatialModel": "models.spatial",
+    "TemplateSpatial": "models.spatial",
     "BrokenPowerLaw": "models.spectral",
     "CompoundSpectralModel": "models.spectral",
     "ConstantSpectralModel": "models.spectral",

@@ -16,7 +16,7 @@ from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import MapDataset
 from gammajax.geom.grid import SkyGrid
 from gammajax.irf.mixture import MixturePSF, mixture_of
-from gammajax.numeric.projection import Projection, projection
+from gammajax.numeric.pixel import Projection, projection
 from gammajax.numeric.quadrature import log_nodes
 
 

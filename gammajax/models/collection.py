@@ -13,6 +13,7 @@ from gammajax.errors import ConfigError, FileFormatError, ModelError
 from gammajax.io.hdf5 import SUFFIXES, Node, is_hdf5, read_arrays, read_tree, write_arrays, write_tree
 from gammajax.io.matrix import write_matrix
 from gammajax.io.yaml import parse_yaml, read_yaml, sequence, text, write_yaml, yaml_text
+from gammajax.models.attached import with_arrays, with_files
 from gammajax.models.covariance import covariance_from_node, read_covariance
 from gammajax.models.editing import EditableMembers
 from gammajax.models.parse import Choice, Entry, from_component, links, naming
@@ -59,7 +60,7 @@ class Models(EditableMembers):
         path = Path(path)
         if is_hdf5(path):
             return cls.from_node(read_tree(path, "models"), like=like)
-        content = read_yaml(path)
+        content = with_files(read_yaml(path), path.parent)
         with naming(str(path)):
             models, entries = cls._from_content(content, like, spatial, temporal)
             file = content.get("covariance") and text(content["covariance"], "covariance")
@@ -96,7 +97,10 @@ class Models(EditableMembers):
     def from_node(cls, node: Node, *, like: "Models | None" = None) -> Self:
         """Models from a group of an HDF5 file, as `to_tree` makes it."""
         with naming(node.where):
-            models, _ = cls._from_content(parse_yaml(node.text("yaml"), "its YAML"), like)
+            content = parse_yaml(node.text("yaml"), "its YAML")
+            if "maps" in node:
+                content = with_arrays(content, node.group("maps").array)
+            models, _ = cls._from_content(content, like)
         if has_weights(models.tree):
             weights = node.group("weights")
             models = models._with_leaves([weights.array(name) for name in sorted(weights)], weights.where)
@@ -111,6 +115,7 @@ class Models(EditableMembers):
         leaves = weight_leaves(self.tree)
         return {
             "yaml": yaml_text(content, "models"),
+            "maps": writer.arrays or None,
             "weights": {f"{i:04d}": np.asarray(x) for i, x in enumerate(leaves)} if leaves else None,
             "covariance": None if self._covariance is None else vars(self._covariance),
         }
@@ -121,7 +126,8 @@ class Models(EditableMembers):
         What Gammapy has no form for (links with factor or offset, log-normal priors, arrays) is written in keys of
         our own. With `gammapy=True`, spectra that only gammajax knows (your own classes, networks) are tabulated so
         that Gammapy reads them, and such links and priors are refused; `freeze_links=True` writes frozen values for
-        those links. To a name that ends in .h5 or .hdf5, everything goes into one HDF5 file.
+        those links. Maps stay in the files that they were read from; others are written as FITS beside the YAML. To a
+        name that ends in .h5 or .hdf5, everything goes into one HDF5 file.
         """
         path = Path(path)
         if path.suffix.lower() in SUFFIXES:
@@ -131,7 +137,7 @@ class Models(EditableMembers):
                 )
             return write_tree(path, "models", self.to_tree())
         rows = without_foreign_links(self._rows) if freeze_links else self._rows
-        writer = Writer(rows, gammapy)
+        writer = Writer(rows, gammapy, beside=path)
         content: dict[str, Any] = {"components": [writer.component(name, model) for name, model in self.filled.items()]}
         if self._covariance is not None:
             # Gammapy applies the matrix by position to all parameters that it counts, linked ones too.

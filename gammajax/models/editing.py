@@ -8,7 +8,7 @@ import numpy as np
 
 from gammajax.errors import GammajaxError, LinkError, ModelError, OutOfBounds, PriorError, UnitMismatch
 from gammajax.models.covariance import Covariance
-from gammajax.models.members import Member, Members
+from gammajax.models.members import Member, Members, acting_on
 from gammajax.params import table as tables
 from gammajax.params.joint import MultiNormal, Share
 from gammajax.params.priors import Prior
@@ -129,7 +129,7 @@ class EditableMembers(Members):
     def with_weights(self, tree: tuple[Member, ...]) -> Self:
         """The same table over models with other network weights."""
         members = {
-            name: dataclasses.replace(new, datasets_names=old.datasets_names)
+            name: acting_on(new, old.datasets_names)
             for (name, old), new in zip(self._members.items(), tree, strict=True)
         }
         return self._with(self._rows, members)

@@ -1,6 +1,6 @@
 """What `Models` is made of: named models, the table of their parameters, and both as arrays."""
 
-import dataclasses
+import copy
 import functools
 import html
 from collections.abc import Iterable, Iterator, Mapping
@@ -179,7 +179,14 @@ class Members(Mapping[str, Member]):
 
 def nameless(members: Iterable[Member]) -> tuple[Member, ...]:
     """The models without the names of their datasets, which are static: so that other names compile nothing."""
-    return tuple(dataclasses.replace(model, datasets_names=None) for model in members)
+    return tuple(acting_on(model, None) for model in members)
+
+
+def acting_on(model: Member, names: tuple[str, ...] | None) -> Member:
+    """The model with other names of datasets; nothing else is made anew."""
+    new = copy.copy(model)
+    object.__setattr__(new, "datasets_names", names)
+    return new
 
 
 def _member(name: str, model: Any) -> Member:

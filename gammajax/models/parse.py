@@ -15,9 +15,12 @@ import numpy as np
 from astropy import units as u
 
 from gammajax.errors import FileFormatError, GammajaxError, ModelError, nearest
+from gammajax.io.maps import read_map
 from gammajax.io.yaml import boolean, mapping, number, numbers, sequence, text
 from gammajax.models.background import FoVBackground
 from gammajax.models.component import Component
+from gammajax.models.counts_template import TemplateNPred
+from gammajax.models.mapped import map_from
 from gammajax.models.sky import SkyModel
 from gammajax.models.spectral import SpectralModel
 from gammajax.models.tags import PRIOR_DEFAULTS, nuisances, priors, spatial_models, spectral_models
@@ -138,13 +141,15 @@ def _needs_map(spatial: Mapping[str, Any], spectral: SpectralModel) -> bool:
     return template or kind in ("ConstantSpatialModel", "const") or not spectral.unit
 
 
-_BACKGROUND_KEYS = ("name", "type", "spectral", "spatial", "datasets_names", "parameters", "filename", *_IGNORED_KEYS)
+_BACKGROUND_KEYS = (
+    "name", "type", "spectral", "spatial", "datasets_names", "parameters", "filename", "map", *_IGNORED_KEYS,
+)  # fmt: skip
 
 
 def _background(
     component: Mapping[str, Any], kind: str, like: Mapping[str, Any], spatial: Choice
-) -> tuple[str, FoVBackground, dict[str, Entry]] | None:
-    """A model of a dataset's background; its parameters may stand directly in it, as of old.
+) -> tuple[str, FoVBackground | TemplateNPred, dict[str, Entry]] | None:
+    """A model of a dataset's background, or of its counts; parameters may stand directly in it, as of old.
 
     With `spatial="ignore"` it is left out: the map that it scales is not there.
     """
@@ -153,8 +158,6 @@ def _background(
     if spatial == "ignore":
         log.warning("%s is left out: it scales the background of a map", name)
         return None
-    if kind == "TemplateNPredModel":
-        raise ModelError(f'{name} is a {kind}, a map of counts: remove it, or read with spatial="ignore"')
     _check_keys(component, _BACKGROUND_KEYS, name)
     if "name" not in component and len(listed or ()) != 1:
         found = ", ".join(listed or ()) or "none"
@@ -165,12 +168,28 @@ def _background(
     template = like.get(name)
     content = component.get("spectral") or old
     spectral = _model(content, f"{name}.spectral", getattr(template, "spectral", None), entries)
+    if kind == "TemplateNPredModel":
+        return name, _counts(component, name, spectral, listed), entries
     place = None
     if component.get("spatial"):
         content = component["spatial"]
         place = _model(content, f"{name}.spatial", getattr(template, "spatial", None), entries, spatial_models)
     with naming(name):
         return name, FoVBackground(spectral, place, datasets_names=listed), entries
+
+
+def _counts(component: Mapping[str, Any], name: str, spectral: SpectralModel, seen: list[str] | None) -> TemplateNPred:
+    """Counts given by a map: of the file that the component names, or of the HDF5 file around it."""
+    if component.get("spatial"):
+        raise ModelError(
+            f"{name} has a spatial model, by which a map of counts is not scaled: multiply the map with it"
+        )
+    file = text(component.get("filename") or "", f"filename of {name}")
+    if not file and "map" not in component:
+        raise FileFormatError(f"{name} (TemplateNPredModel) needs the filename of its map")
+    with naming(name):
+        held = map_from(component["map"], "its map") if "map" in component else read_map(file)
+        return TemplateNPred(held, spectral, datasets_names=seen, filename=file)
 
 
 def _datasets_names(content: Any, name: str) -> list[str] | None:

@@ -7,17 +7,21 @@ import dataclasses
 import functools
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from gammajax.errors import LinkError, ModelError, PriorError
+from gammajax.models.attached import file_for
 from gammajax.models.background import FoVBackground
 from gammajax.models.component import Component
+from gammajax.models.counts_template import TemplateNPred
+from gammajax.models.mapped import map_content
 from gammajax.models.nuisance import BackgroundNorm, Nuisance
 from gammajax.models.sky import AppliedIRF, SkyModel
-from gammajax.models.spatial import SpatialModel
+from gammajax.models.spatial import SpatialModel, TemplateSpatial
 from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evaluate
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
@@ -73,7 +77,11 @@ class Writer:
     rows: Mapping[str, Parameter]
     gammapy: bool = False
     whole: bool = False
-    """Write linked parameters with bounds of their own, which files of Gammapy do not have."""
+    """Write linked parameters with bounds of their own, which files of Gammapy do not have, and maps as `arrays`."""
+    beside: Path | None = None
+    """The YAML beside which maps without a file are written."""
+    arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """Values of the maps by the names that stand in the text."""
 
     def component(self, name: str, model: SkyModel | Nuisance) -> dict[str, Any]:
         """One model as a component; for Gammapy, a spectrum that it does not know becomes a table.
@@ -104,7 +112,7 @@ class Writer:
 
     def _nuisance(self, name: str, model: Nuisance) -> dict[str, Any]:
         """A nuisance as a component; factors on one dataset's background are also known to Gammapy."""
-        if isinstance(model, FoVBackground):
+        if isinstance(model, FoVBackground | TemplateNPred):
             return self._background(name, model)
         out = {"name": name, **self._model(model, name)}
         listed = out.pop("datasets_names")
@@ -120,7 +128,7 @@ class Writer:
             "or write without gammapy=True"
         )
 
-    def _background(self, name: str, model: FoVBackground) -> dict[str, Any]:
+    def _background(self, name: str, model: FoVBackground | TemplateNPred) -> dict[str, Any]:
         seen = model.datasets_names
         if self.gammapy and (len(seen or ()) != 1 or not model.spectral.in_gammapy):
             raise ModelError(
@@ -131,6 +139,8 @@ class Writer:
         if seen is not None:
             out["datasets_names"] = list(seen)
         out["spectral"] = self._model(model.spectral, f"{name}.spectral")
+        if isinstance(model, TemplateNPred):
+            return out | {"filename": model.filename} | self._map(model, name)
         if model.spatial is not None:
             out["spatial"] = self._spatial(model.spatial, f"{name}.spatial")
         return out
@@ -155,7 +165,22 @@ class Writer:
                 out[name] = self._part(value, f"{path}.{name}")
         if parameters or not any(isinstance(v, dict) for v in out.values()):
             out["parameters"] = parameters
-        return model.to_yaml(out, self.gammapy) if isinstance(model, Component) else out
+        if isinstance(model, Component):
+            out = model.to_yaml(out, self.gammapy)
+        return out | self._map(model, path) if isinstance(model, TemplateSpatial) else out
+
+    def _map(self, model: TemplateSpatial | TemplateNPred, path: str) -> dict[str, Any]:
+        """Where the map of a model is: an array of the file, or a file of its own, written if it is missing."""
+        if self.whole:
+            content, name = model.map, f"{len(self.arrays):04d}"
+            self.arrays[name] = np.asarray(content.values)
+            return {"map": map_content(content, name)}
+        if self.beside is None:
+            return {}
+        file = file_for(model.filename, self.beside, path)
+        if not file.is_file():
+            model.write(file)
+        return {"filename": str(file)}
 
     def _part(self, value: Any, path: str) -> Any:
         """A model inside a model, a list of such, or a plain value."""

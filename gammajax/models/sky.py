@@ -8,6 +8,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from gammajax.errors import ModelError, nearest
+from gammajax.models.counts_template import TemplateNPred
 from gammajax.models.nuisance import names
 from gammajax.models.spatial import SpatialModel
 from gammajax.models.spectral import SpectralModel
@@ -98,6 +99,8 @@ def _check_unit(spectral: SpectralModel, spatial: SpatialModel | None) -> None:
 
 def needs_map(model: Model) -> str:
     """Why a model predicts nothing for the spectrum of a region, as text; "" if it does."""
+    if isinstance(model, TemplateNPred):
+        return "is a map of counts, which spectra do not use"
     if not isinstance(model, SkyModel):
         return ""
     without = [name for name in ("exposure", "edisp") if not getattr(model.apply_irf, name)]

@@ -1,114 +1,108 @@
-"""From directions on the sky to pixels of a map, as pure functions with derivatives in the direction.
+"""Projections of the sphere on a plane (Calabretta & Greisen 2002), from unit vectors, with finite derivatives.
 
-A projection is a rotation into the native sphere of the map, one of the closed forms of FITS WCS paper II (Calabretta &
-Greisen 2002, A&A 395, 1077), and a linear map of the plane.
+In native coordinates the pole of a zenithal projection (TAN, SIN, ...) and the point (0, 0) of a cylindrical one (CAR,
+...) lie at the reference of the map. Vectors are (cos theta cos phi, cos theta sin phi, sin theta).
 """
 
-from typing import Literal
+from collections.abc import Callable
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
-from astropy.wcs import WCS
 
-from gammajax._typing import Array, Float, Scalar
-from gammajax.errors import ConfigError
+from gammajax._typing import Scalar
 
-Frame = Literal["icrs", "galactic"]
-KINDS = ("TAN", "CAR")
+Plane = tuple[Scalar, Scalar]
+_FAR = 1e6
+"""Where directions without an image are put [deg]: outside of any map."""
+_TINY = 1e-12
 
-TO_ICRS: dict[str, np.ndarray] = {
-    "icrs": np.eye(3),
-    # The Galactic axes in ICRS as astropy has them (IAU 1958 in FK5 J2000, 20 mas from Hipparcos' matrix).
-    "galactic": np.array(
-        [
-            [-0.0548756577125917, -0.8734370519556163, -0.4838350736167155],
-            [0.4941094371927275, -0.4448297212232952, 0.7469821839866676],
-            [-0.8676661375596587, -0.1980763372730008, 0.4559838136873016],
-        ]
-    ).T,
+
+def _root(x: Scalar) -> Scalar:
+    positive = x > _TINY**2
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+
+def _angles(x: Scalar, y: Scalar, z: Scalar) -> tuple[Scalar, Scalar]:
+    """phi and theta [rad]; phi is 0 at the poles."""
+    flat = x**2 + y**2
+    away = flat > _TINY**2
+    phi = jnp.where(away, jnp.arctan2(jnp.where(away, y, 0.0), jnp.where(away, x, 1.0)), 0.0)
+    return phi, jnp.arctan2(z, _root(flat))
+
+
+def _zenithal(scale: Callable[[Scalar], tuple[Scalar, Scalar]]) -> Callable[[Scalar, Scalar, Scalar], Plane]:
+    """A projection with radius `scale cos(theta)`; `scale` also says whether the direction has an image."""
+
+    def project(x: Scalar, y: Scalar, z: Scalar) -> Plane:
+        factor, known = scale(z)
+        across, along = jnp.rad2deg(factor * y), -jnp.rad2deg(factor * x)
+        return jnp.where(known, across, _FAR), jnp.where(known, along, _FAR)
+
+    return project
+
+
+def _tan(z: Scalar) -> tuple[Scalar, Scalar]:
+    return 1.0 / jnp.where(z > _TINY, z, 1.0), z > _TINY
+
+
+def _sin(z: Scalar) -> tuple[Scalar, Scalar]:
+    return jnp.ones_like(z), z >= 0.0
+
+
+def _stg(z: Scalar) -> tuple[Scalar, Scalar]:
+    known = z > _TINY - 1.0
+    return 2.0 / (1.0 + jnp.where(known, z, 0.0)), known
+
+
+def _zea(z: Scalar) -> tuple[Scalar, Scalar]:
+    known = z > _TINY - 1.0
+    return jnp.sqrt(2.0 / (1.0 + jnp.where(known, z, 0.0))), known
+
+
+def _arc(z: Scalar) -> tuple[Scalar, Scalar]:
+    # acos(z) / sqrt(1 - z^2), 1 + (1 - z) / 3 next to the pole
+    inside = (z < 1.0 - 1e-6) & (z > _TINY - 1.0)
+    safe = jnp.where(inside, z, 0.0)
+    return jnp.where(inside, jnp.arccos(safe) / jnp.sqrt(1.0 - safe**2), 1.0 + (1.0 - z) / 3.0), z > _TINY - 1.0
+
+
+def _car(x: Scalar, y: Scalar, z: Scalar) -> Plane:
+    phi, theta = _angles(x, y, z)
+    return jnp.rad2deg(phi), jnp.rad2deg(theta)
+
+
+def _cea(x: Scalar, y: Scalar, z: Scalar) -> Plane:
+    return jnp.rad2deg(_angles(x, y, z)[0]), jnp.rad2deg(z)
+
+
+def _mer(x: Scalar, y: Scalar, z: Scalar) -> Plane:
+    known = jnp.abs(z) < 1.0 - _TINY
+    return jnp.rad2deg(_angles(x, y, z)[0]), jnp.where(known, jnp.rad2deg(jnp.arctanh(jnp.where(known, z, 0.0))), _FAR)
+
+
+def _sfl(x: Scalar, y: Scalar, z: Scalar) -> Plane:
+    phi, theta = _angles(x, y, z)
+    return jnp.rad2deg(phi * jnp.cos(theta)), jnp.rad2deg(theta)
+
+
+def _ait(x: Scalar, y: Scalar, z: Scalar) -> Plane:
+    phi, _ = _angles(x, y, z)
+    flat = _root(x**2 + y**2)
+    size = jnp.sqrt(2.0 / (1.0 + flat * jnp.cos(0.5 * phi)))
+    return jnp.rad2deg(2.0 * size * flat * jnp.sin(0.5 * phi)), jnp.rad2deg(size * z)
+
+
+PROJECTIONS: dict[str, Callable[[Scalar, Scalar, Scalar], Plane]] = {
+    "CAR": _car,
+    "CEA": _cea,
+    "MER": _mer,
+    "SFL": _sfl,
+    "AIT": _ait,
+    "TAN": _zenithal(_tan),
+    "SIN": _zenithal(_sin),
+    "STG": _zenithal(_stg),
+    "ARC": _zenithal(_arc),
+    "ZEA": _zenithal(_zea),
 }
-"""Rotation from each frame to ICRS."""
-
-_LEAST_DEPTH = 0.05
-"""Directions nearer than this (sine) to the horizon of a tangent plane, or behind it, lie far outside of every map."""
-
-
-class Projection(eqx.Module):
-    """(lon, lat) [deg] of a frame -> pixel coordinates (x, y) of a map; the centre of the first pixel is (0, 0)."""
-
-    rotation: Float[Array | np.ndarray, "3 3"]
-    linear: Float[Array | np.ndarray, "2 2"]
-    """Pixels per degree of the plane."""
-    origin: Float[Array | np.ndarray, "2"]
-    kind: str = eqx.field(static=True)
-
-    def pixel(self, lon: Scalar, lat: Scalar, frame: Frame = "icrs") -> Float[Array, "2"]:
-        """Pixel coordinates (x, y) of one direction [deg] given in `frame`."""
-        native = self.rotation @ (TO_ICRS[frame] @ direction(lon, lat))
-        return self.linear @ _plane(self.kind, native) + self.origin
-
-    def scale(self, lon: Scalar, lat: Scalar, frame: Frame = "icrs") -> Float[Array, "2 2"]:
-        """Pixels per degree of angle on the sky at one direction: columns are towards east and north."""
-        east, north = jnp.asarray([1.0, 0.0]), jnp.asarray([0.0, 1.0])
-        shrink = jnp.maximum(jnp.cos(jnp.deg2rad(lat)), 1e-6)
-
-        def moved(shift: Array) -> Array:
-            return self.pixel(lon + shift[0] / shrink, lat + shift[1], frame)
-
-        push = jax.vmap(lambda tangent: jax.jvp(moved, (jnp.zeros(2),), (tangent,))[1])
-        return push(jnp.stack([east, north])).T
-
-
-def direction(lon: Scalar, lat: Scalar) -> Float[Array, "3"]:
-    """Unit vector of a direction [deg]."""
-    phi, theta = jnp.deg2rad(lon), jnp.deg2rad(lat)
-    return jnp.stack([jnp.cos(theta) * jnp.cos(phi), jnp.cos(theta) * jnp.sin(phi), jnp.sin(theta)])
-
-
-def _plane(kind: str, native: Float[Array, "3"]) -> Float[Array, "2"]:
-    """Coordinates in the plane of projection [deg] of a unit vector of the native sphere."""
-    x, y, z = native
-    if kind == "TAN":
-        depth = jnp.maximum(z, _LEAST_DEPTH)
-        # What lies behind is pushed to one side: the opposite pole would else fall on the centre of the map.
-        return jnp.rad2deg(jnp.stack([y / depth + 100.0 * (depth - z), -x / depth]))
-    return jnp.rad2deg(jnp.stack([jnp.arctan2(y, x), jnp.arctan2(z, jnp.hypot(x, y))]))
-
-
-def projection(wcs: WCS, frame: Frame) -> Projection:
-    """The projection of a celestial WCS whose axes are those of `frame`.
-
-    Raises `ConfigError` for a projection other than TAN and CAR.
-
-    >>> wcs = WCS(naxis=2)
-    >>> wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [83.6, 22.0], [-0.02, 0.02]
-    >>> projection(wcs, "icrs").pixel(jnp.asarray(83.6), jnp.asarray(22.0)).tolist()
-    [-1.0, -1.0]
-    """
-    kind = wcs.wcs.ctype[0][-3:]
-    if kind not in KINDS:
-        raise ConfigError(f"maps in the projection {kind!r} cannot be fitted: reproject to one of {', '.join(KINDS)}")
-    linear = np.linalg.inv(wcs.pixel_scale_matrix)
-    origin = np.asarray(wcs.wcs.crpix, dtype=float) - 1.0
-    # The rotation is found from directions whose native coordinates are known: free of the conventions of the poles.
-    plane = np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.7], [-0.4, 0.3]])
-    lon, lat = wcs.wcs_pix2world((plane @ linear.T) + origin, 0).T
-    sky = np.asarray(jax.vmap(direction)(jnp.asarray(lon), jnp.asarray(lat))) @ TO_ICRS[frame].T
-    return Projection(_turn(sky, _native(kind, plane)), linear, origin, kind)
-
-
-def _native(kind: str, plane: np.ndarray) -> np.ndarray:
-    """Unit vectors of the native sphere for points of the plane [deg]."""
-    x, y = np.radians(plane).T
-    if kind == "TAN":
-        vectors = np.stack([-y, x, np.ones_like(x)], axis=-1)
-        return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
-
-
-def _turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The rotation that takes unit vectors to others, `after = R before` (Kabsch 1976)."""
-    u, _, vt = np.linalg.svd(after.T @ before)
-    return u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+"""From a unit vector to the plane [deg], by the code in CTYPE."""
+PERIODIC = ("CAR", "CEA", "MER")
+"""Projections in which x is proportional to the longitude."""

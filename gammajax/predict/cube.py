@@ -23,7 +23,7 @@ from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
-from gammajax.numeric.projection import TO_ICRS, direction
+from gammajax.numeric.pixel import TO_ICRS, direction
 from gammajax.numeric.safe import safe_divide
 from gammajax.numeric.tower import tower
 from gammajax.params.field import ParamSpec, spec_of

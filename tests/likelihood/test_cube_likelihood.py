@@ -46,7 +46,9 @@ def test_dense_and_sparse_are_equal(data):
 
 def test_derivatives(data):
     problem = Problem(data, models())
-    check_grads(jax.jit(lambda z: stat(problem, z)), (problem.start,), order=2, modes=("fwd", "rev"), eps=1e-4, rtol=1e-2)
+    check_grads(
+        jax.jit(lambda z: stat(problem, z)), (problem.start,), order=2, modes=("fwd", "rev"), eps=1e-4, rtol=1e-2
+    )
 
 
 def test_asimov_counts_are_a_minimum(data):

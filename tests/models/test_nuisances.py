@@ -18,6 +18,7 @@ from gammajax.models.nuisance import Nuisance
 from gammajax.params.tree import slots
 
 BUILT_IN = [cls for cls in Nuisance.__subclasses__() if cls.__module__.startswith("gammajax.")]
+BUILT_IN.remove(gj.TemplateNPred)  # counts of a cube, which change no spectrum
 MADE = {
     "EnergyScale": gj.EnergyScale(delta=0.1),
     "ExposureNorm": gj.ExposureNorm(norm=1.3),

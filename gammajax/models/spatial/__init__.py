@@ -10,6 +10,7 @@ from gammajax.models.spatial.disk import DiskSpatial
 from gammajax.models.spatial.gauss import GaussianSpatial, GeneralizedGaussianSpatial
 from gammajax.models.spatial.point import PointSpatial
 from gammajax.models.spatial.shell import Shell2Spatial, ShellSpatial
+from gammajax.models.spatial.template import TemplateSpatial
 
 __all__ = [
     "ConstantFluxSpatial",
@@ -21,5 +22,6 @@ __all__ = [
     "Shell2Spatial",
     "ShellSpatial",
     "SpatialModel",
+    "TemplateSpatial",
     "evaluate",
 ]

@@ -17,8 +17,11 @@ class ConstantSpatial(SpatialModel):
     """
 
     tag = ("ConstantSpatialModel", "const")
-    normalized = False
     value: Scalar = param(1.0, unit="sr-1", frozen=True)
+
+    @property
+    def normalized(self) -> bool:
+        return False
 
     def brightness(self, lon: Scalar, lat: Scalar) -> Scalar:
         return self.value * jnp.ones_like(lon)
