@@ -251,9 +251,10 @@ class SkyGrid:
         except (NoOverlapError, PartialOverlapError) as error:
             beyond = "beyond the edge of" if isinstance(error, PartialOverlapError) else "outside"
             raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies {beyond} {self}") from error
-        return self._part(rows, columns), (rows, columns)
+        return self.part(rows, columns), (rows, columns)
 
-    def _part(self, rows: slice, columns: slice) -> "SkyGrid":
+    def part(self, rows: slice, columns: slice) -> "SkyGrid":
+        """The grid of some rows and columns."""
         wcs = self.wcs.deepcopy()
         wcs.wcs.crpix = wcs.wcs.crpix - np.array([columns.start, rows.start])
         return SkyGrid(wcs, (rows.stop - rows.start, columns.stop - columns.start), self.frame)

@@ -65,6 +65,15 @@ class EnergyDispersion(eqx.Module):
             coordinate(offset, "deg", "offset"),
         )
 
+    def kernels(self, energy_true_edges: Any, energy_edges: Any, offsets: Any) -> Float[Array, "offset energy_true energy"]:
+        """`kernel` at each of several offsets [deg]."""
+        return _kernels(
+            self,
+            coordinate(energy_true_edges, "TeV", "energy_true_edges"),
+            coordinate(energy_edges, "TeV", "energy_edges"),
+            coordinate(offsets, "deg", "offsets"),
+        )
+
 
 def _rows(edisp: EnergyDispersion, energy: Array, offset: Array) -> Float[Array, "... migra"]:
     """dP/dmu on the migra bins, clipped at zero and normalised."""
@@ -103,3 +112,8 @@ def _kernel(edisp: EnergyDispersion, energy_true_edges: Array, energy_edges: Arr
     cumulative = jnp.pad(jnp.cumsum(steps, axis=-1), ((0, 0), (1, 0)))
     kernel = jnp.diff(interp_rows(energy_edges[None, :] / centre[:, None], edisp.migra.edges, cumulative), axis=-1)
     return jnp.where(kernel < NEGLIGIBLE, 0.0, kernel)
+
+
+@jax.jit
+def _kernels(edisp: EnergyDispersion, energy_true_edges: Array, energy_edges: Array, offsets: Array) -> Array:
+    return jax.vmap(_kernel, (None, None, None, 0))(edisp, energy_true_edges, energy_edges, offsets)
