@@ -1,7 +1,7 @@
 """Background rates at many places of a field of view, on the host: energies and places are interpolated one by one.
 
-The numbers are those of `Background2D.integrate` and `Background3D.integrate`. ln B is linear in energy and in place, so
-that the table is brought to the wanted energies first, once for all places.
+The numbers are those of `Background2D.integrate` and `Background3D.integrate`. ln B is linear in energy and in place: the table is
+brought to the wanted energies first, once for all places.
 """
 
 import itertools
@@ -24,7 +24,10 @@ def rates_in_bins(
     fov_lat: Float[np.ndarray, "place"],
     exact: bool = True,
 ) -> Float[np.ndarray, "energy place"]:
-    """Rate [s-1 sr-1] in each bin of reconstructed energy (edges [TeV]) at places [deg]; see `Background2D.integrate`."""
+    """Rate [s-1 sr-1] in each bin of reconstructed energy (edges [TeV]) at places [deg] of the field of view.
+
+    `exact`: see `Background2D.integrate`.
+    """
     axes, place = _place(bkg, fov_lon, fov_lat)
     nodes, bins = np.asarray(energy_edges, dtype=float), np.arange(len(energy_edges) - 1)
     if exact:
@@ -70,13 +73,15 @@ def _log_rates(
 
     cells = [_cells(np.asarray(axis.points), x) for axis, x in zip(axes, place, strict=True)]
     out = _spread(at_energies(between), [(i, np.clip(f, 0.0, 1.0)) for i, f in cells])
+    # in the outer half cells the table goes on linearly, but not from empty neighbours
+    wide, both = at_energies(part), filled[cell] & filled[last]
     beyond = reduce(np.logical_or, [(f < 0) | (f > 1) for _, f in cells])
     outer = (part < 0) | (part > 1)
-    if beyond.any() or outer.any():
-        # in the outer half cells the table goes on linearly, but not from empty neighbours
-        whole = _corners(filled[cell] & filled[last], [i for i, _ in cells])
-        use = whole & (outer[:, None] | beyond)
-        out = np.where(use, _spread(at_energies(part), cells), out)
+    for nodes, places in ((slice(None), np.flatnonzero(beyond)), (np.flatnonzero(outer), np.arange(len(beyond)))):
+        some = [(i[places], f[places]) for i, f in cells]
+        if len(places) and len(wide[nodes]):
+            at = np.ix_(np.arange(len(out))[nodes], places)
+            out[at] = np.where(_corners(both[nodes], [i for i, _ in some]), _spread(wide[nodes], some), out[at])
     sees = reduce(np.logical_and, [_within(np.asarray(a.edges), x) for a, x in zip(axes, place, strict=True)])
     kept = sees & _within(edges, log_energy)[:, None] & (out > _LOG_FLOOR + np.log(2.0))
     return np.where(kept, out, -np.inf)

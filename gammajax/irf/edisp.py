@@ -65,7 +65,9 @@ class EnergyDispersion(eqx.Module):
             coordinate(offset, "deg", "offset"),
         )
 
-    def kernels(self, energy_true_edges: Any, energy_edges: Any, offsets: Any) -> Float[Array, "offset energy_true energy"]:
+    def kernels(
+        self, energy_true_edges: Any, energy_edges: Any, offsets: Any
+    ) -> Float[Array, "offset energy_true energy"]:
         """`kernel` at each of several offsets [deg]."""
         return _kernels(
             self,

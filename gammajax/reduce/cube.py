@@ -22,7 +22,7 @@ def reduce_map(
     safe_mask: SafeMask,
     name: str,
 ) -> tuple[MapDataset, BackgroundScale | None]:
-    """The cube of one run on the part of the grid within `offset_max` of its pointing, and how its background was scaled.
+    """The cube of one run on the part of the grid around its pointing, and how its background was scaled.
 
     Raises `EmptyRun` for a run without livetime or without a pixel that it sees.
     """
@@ -35,6 +35,7 @@ def reduce_map(
     if not exposure.any():
         raise EmptyRun(_nothing(observation, plan, float(offset.min())))
     far = offsets_of(rough, observation)
+    weight = exposure_map(observation, plan.energy_true, far)
     expected = None
     if background is not None:
         solid_angle = plan.grid.solid_angle[part.pixels]
@@ -47,20 +48,21 @@ def reduce_map(
         counts=count_map(observation, plan.energy, part.grid),
         background=expected,
         exposure=exposure,
-        psf=psf_map(observation, plan, rough.grid, far),
-        edisp=edisp_map(observation, plan, rough.grid, far),
+        psf=psf_map(observation, plan, rough.grid, far, weight),
+        edisp=edisp_map(observation, plan, rough.grid, far, weight),
         livetime=observation.livetime,
         provenance=Provenance(telescope=observation.telescope, obs_ids=(observation.obs_id,)),
     )
     dataset = safe_cube(safe_mask, dataset, observation, offset)
-    return background.scaled(dataset, part.ra, part.dec) if isinstance(background, FoVBackgroundScale) else (dataset, None)
+    return (
+        background.scaled(dataset, part.ra, part.dec) if isinstance(background, FoVBackgroundScale) else (dataset, None)
+    )
 
 
 def _nothing(observation: Observation, plan: CubePlan, nearest: float) -> str:
-    area = observation.aeff
+    ends = np.asarray(observation.aeff.energy.edges)[[0, -1]]
     return (
-        f"the response sees none of the pixels: the nearest is {nearest:.2f} deg from the pointing, and energy_true goes "
-        f"from {plan.energy_true[0]:g} to {plan.energy_true[-1]:g} TeV; its effective area ends at "
-        f"{float(np.asarray(area.offset.edges)[-1]):g} deg and goes from {float(np.asarray(area.energy.edges)[0]):g} to "
-        f"{float(np.asarray(area.energy.edges)[-1]):g} TeV"
+        f"the response sees none of the pixels: the nearest is {nearest:.2f} deg from the pointing, and energy_true "
+        f"goes from {plan.energy_true[0]:g} to {plan.energy_true[-1]:g} TeV; its effective area ends at "
+        f"{float(np.asarray(observation.aeff.offset.edges)[-1]):g} deg and goes from {ends[0]:g} to {ends[1]:g} TeV"
     )

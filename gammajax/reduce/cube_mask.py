@@ -1,5 +1,7 @@
 """Where a run is trusted on the sky: the rules of `SafeMask` in energy, and the offset of each pixel."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -20,9 +22,9 @@ def safe_cube(
     """The cube with `mask_safe` of a rule; `offset` [deg] is that of each pixel from the pointing.
 
     Methods in energy ("aeff-max", "edisp-bias", "bkg-peak" and thresholds) hold for the whole field of view. They take
-    the response at `rule.position`, at `rule.fixed_offset`, or at the middle of the cube, and the background summed over
-    the cube. Bins without expected background are never safe. `rule.user` gives a bool per bin of energy or per pixel
-    and bin.
+    the response at `rule.position`, at `rule.fixed_offset`, or at the middle of the cube, and the background summed
+    over the cube. Bins without expected background are never safe. `rule.user` gives a bool per bin of energy or per
+    pixel and bin.
     """
     energies = rule.in_energy(_at_one_place(rule, dataset, observation), observation)
     mask = np.broadcast_to(energies[:, None, None], dataset.counts.shape).copy()
@@ -58,13 +60,14 @@ def _at_one_place(rule: SafeMask, dataset: MapDataset, observation: Observation)
 
 
 def _of_user(rule: SafeMask, dataset: MapDataset, observation: Observation) -> Bool[np.ndarray, "energy lat lon"]:
-    given = np.asarray(rule.user(dataset, observation) if callable(rule.user) else rule.user)
+    user: Any = rule.user
+    given = np.asarray(user(dataset, observation) if callable(user) else user)
     shape = dataset.counts.shape
     if given.dtype == bool and given.shape == shape[:1]:
         given = given[:, None, None]
     elif given.dtype != bool or given.shape != shape:
         raise ConfigError(
-            f"{dataset.name}: the user's safe mask must be bools of shape {shape} (energy, lat, lon) or {shape[:1]}, got "
-            f"{given.dtype} of shape {given.shape}"
+            f"{dataset.name}: the user's safe mask must be bools of shape {shape} (energy, lat, lon) or {shape[:1]}, "
+            f"got {given.dtype} of shape {given.shape}"
         )
     return np.broadcast_to(given, shape)

@@ -1,6 +1,6 @@
 """Many runs reduced to cubes: one task per run, on any executor, stacked as they come, resumed where they stopped."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from gammajax.geom.grid import SkyGrid
 from gammajax.reduce.background import IRFBackground
 from gammajax.reduce.cube import reduce_map
 from gammajax.reduce.cube_plan import CubePlan
+from gammajax.reduce.cube_resume import RunFolder
 from gammajax.reduce.cube_stack import CubeStack
 from gammajax.reduce.fov_scale import BackgroundScale, FoVBackgroundScale
 from gammajax.reduce.pipeline import Reduction, collected, shown
@@ -75,7 +76,7 @@ def reduce_maps(
     progress
         Show a progress bar where the output is a terminal.
     each
-        Called, in this process, with the dataset of each run as soon as it is there.
+        Called, in this process, with the dataset of each run as soon as it is reduced.
     folder
         Where the dataset of each run is written as soon as it is there (FITS of Gammapy's `MapDataset`). Runs that an
         earlier call with the same arguments left there are read, and only the others are reduced; the DL3 data are
@@ -93,29 +94,50 @@ def reduce_maps(
     reach = rule.offset_max if offset_max is None else to_number(offset_max, "deg", "offset_max")
     plan = CubePlan.create(grid, energy, energy_true, rad=rad, binsz_irf=binsz_irf, offset_max=reach)
     plan.warm()
+    expected = _background(background)
+    prefix = f"{name}-" if name else ""
+    kept = None if folder is None else RunFolder(folder, (plan, expected, rule, prefix))
     task = partial(
         _reduce_one,
         plan=plan,
-        background=_background(background),
+        background=expected,
         safe_mask=rule,
-        prefix=f"{name}-" if name else "",
+        prefix=prefix,
         x64=bool(jax.config.read("jax_enable_x64")),
     )
     runs = list(observations)
     sums = _Sums(plan.grid, stack, name)
     failures, scales = dict(getattr(observations, "failures", {})), {}
-    results = map(task, runs) if executor is None else collected(task, runs, executor)
-    for run, result in zip(runs, shown(results, len(runs), progress), strict=True):
+    for run, result, new in shown(_results(task, runs, executor, kept), len(runs), progress):
         if isinstance(result, str):
             failures[run.obs_id] = result
             continue
         dataset, scale = result
         if scale is not None:
             scales[run.obs_id] = scale
-        if each is not None:
+        if new and kept is not None:
+            kept.write(run.obs_id, dataset, scale)
+        if new and each is not None:
             each(dataset)
         sums.take(dataset, run.obs_id)
     return Reduction(sums.datasets(failures), failures, scales)
+
+
+def _results(
+    task: Callable[[Observation], Result | str],
+    runs: list[Observation],
+    executor: Executor | None,
+    kept: RunFolder | None,
+) -> Iterator[tuple[Observation, Result | str, bool]]:
+    """Each run with its result, and whether it is new: runs that the folder keeps are read."""
+    finished = {id(run) for run in runs if kept is not None and run.obs_id in kept}
+    todo = [run for run in runs if id(run) not in finished]
+    results = iter(map(task, todo) if executor is None else collected(task, todo, executor))
+    for run in runs:
+        if kept is not None and id(run) in finished:
+            yield run, kept.read(run.obs_id), False
+        else:
+            yield run, next(results), True
 
 
 class _Sums:

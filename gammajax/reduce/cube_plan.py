@@ -19,8 +19,8 @@ RAD_MAX = 0.66
 class CubePlan:
     """The pixels and axes of a reduction.
 
-    `energy`, `energy_true` are edges [TeV], `rad` edges [deg] of the PSF; `coarse` are the pixels of PSF and dispersion;
-    `offset_max` [deg] is half the side of the part of `grid` that a run fills.
+    `energy`, `energy_true` are edges [TeV], `rad` edges [deg] of the PSF; `coarse` are the pixels of PSF and
+    dispersion; `offset_max` [deg] is half the side of the part of `grid` that a run fills.
     """
 
     grid: SkyGrid
@@ -89,7 +89,7 @@ def part_of(whole: SkyGrid, observation: Observation, width: float) -> Part:
         grid, pixels = whole.cutout(whole.from_icrs(ra, dec), width)
     except ConfigError as error:
         raise EmptyRun(
-            f"the field of view, {width:g} deg wide around the pointing ra {ra:.3f}, dec {dec:.3f} deg, has no pixel of "
-            f"{whole}: leave the run out, or take another grid or a larger offset_max"
+            f"the field of view, {width:g} deg wide around the pointing ra {ra:.3f}, dec {dec:.3f} deg, has no pixel "
+            f"of {whole}: leave the run out, or take another grid or a larger offset_max"
         ) from error
     return Part(grid, pixels, whole.radec[0][pixels], whole.radec[1][pixels])

@@ -14,7 +14,7 @@ from gammajax.numeric.sphere import separation
 from gammajax.reduce.cube_plan import CubePlan, Part
 
 _STEP = 0.02
-"""Responses that are not linear in the offset are evaluated at offsets this far apart [deg]; the error is below 1e-4."""
+"""Responses that are not linear in the offset are evaluated at offsets this far apart [deg]: errors below 1e-4."""
 
 Image = Float[np.ndarray, "lat lon"]
 
@@ -25,7 +25,9 @@ def offsets_of(part: Part, observation: Observation) -> Image:
     return np.where(np.isfinite(found), found, 180.0)
 
 
-def exposure_map(observation: Observation, energy_true: Edges, offset: Image) -> Float[np.ndarray, "energy_true lat lon"]:
+def exposure_map(
+    observation: Observation, energy_true: Edges, offset: Image
+) -> Float[np.ndarray, "energy_true lat lon"]:
     """Exposure [cm2 s] at the centres of true-energy bins: Aeff(E, offset) times livetime.
 
     Linear in the offset between the points of the effective area, which is its interpolation rule.
@@ -39,7 +41,13 @@ def exposure_map(observation: Observation, energy_true: Edges, offset: Image) ->
     return exposure
 
 
-def psf_map(observation: Observation, plan: CubePlan, coarse: SkyGrid, offset: Image) -> PsfMap:
+def psf_map(
+    observation: Observation,
+    plan: CubePlan,
+    coarse: SkyGrid,
+    offset: Image,
+    exposure: Float[np.ndarray, "energy lat lon"],
+) -> PsfMap:
     """PSF at the centres of true-energy bins and of `rad` bins, normalised over `rad`, with the exposure as weight.
 
     Raises `FileFormatError` for a run without PSF, `ConfigError` for point-like responses.
@@ -51,7 +59,8 @@ def psf_map(observation: Observation, plan: CubePlan, coarse: SkyGrid, offset: I
         )
     if psf is None:
         raise FileFormatError("it has no PSF (PSF_TABLE, PSF_3GAUSS, PSF_KING), which a cube needs: use reduce_spectra")
-    rad, area = 0.5 * (plan.rad[1:] + plan.rad[:-1]), np.pi * np.diff(np.deg2rad(plan.rad) ** 2)
+    rad = np.asarray(0.5 * (plan.rad[1:] + plan.rad[:-1]))
+    area = np.pi * np.diff(np.deg2rad(plan.rad) ** 2)
     grid = _grid_of_offsets(psf.offset, plan, linear=isinstance(psf, PSFTable))
     center = centers(plan.energy_true)
     at = (rad, center[:, None], grid[:, None, None])
@@ -68,12 +77,18 @@ def psf_map(observation: Observation, plan: CubePlan, coarse: SkyGrid, offset: I
         reco=False,
         rad_edges=plan.rad,
         energy_edges=plan.energy_true,
-        exposure=exposure_map(observation, plan.energy_true, offset),
+        exposure=exposure,
     )
 
 
-def edisp_map(observation: Observation, plan: CubePlan, coarse: SkyGrid, offset: Image) -> EdispMap:
-    """Dispersion kernels (see `EnergyDispersion.kernel`) at the pixels of a coarse grid, with the exposure as weight."""
+def edisp_map(
+    observation: Observation,
+    plan: CubePlan,
+    coarse: SkyGrid,
+    offset: Image,
+    exposure: Float[np.ndarray, "energy lat lon"],
+) -> EdispMap:
+    """Kernels (see `EnergyDispersion.kernel`) at the pixels of a coarse grid, with the exposure as weight."""
     edisp = observation.edisp
     grid = _grid_of_offsets(edisp.offset, plan, linear=False)
     rows = np.asarray(edisp.kernels(plan.energy_true, plan.energy, grid))
@@ -85,12 +100,12 @@ def edisp_map(observation: Observation, plan: CubePlan, coarse: SkyGrid, offset:
         migra=None,
         values=np.ascontiguousarray(values.T).reshape(*rows.shape[1:], *offset.shape),
         kernel=True,
-        exposure=exposure_map(observation, plan.energy_true, offset),
+        exposure=exposure,
     )
 
 
 def _grid_of_offsets(axis: Axis, plan: CubePlan, linear: bool) -> Float[np.ndarray, "offset"]:
-    """Offsets [deg] at which a response is evaluated: the same for all runs of an instrument, so that one program serves.
+    """Offsets [deg] at which a response is evaluated: the same for all runs of an instrument, for one program.
 
     Beyond its outer edge a response is taken as at the edge: there the exposure is zero, and a PSF that were zero as
     well would weaken sources up to one coarse pixel inside.

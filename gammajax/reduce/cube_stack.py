@@ -11,7 +11,6 @@ from gammajax.datasets.cube import MapDataset
 from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
 from gammajax.geom.grid import SkyGrid
-from gammajax.io.map_dataset import EdispMap, PsfMap
 
 Slices = tuple[slice, slice]
 
@@ -21,9 +20,9 @@ def stack_maps(datasets: Iterable[MapDataset], grid: SkyGrid | None = None, name
 
     With e_k the safe mask of run k, and u_k where it has any safe bin: counts = sum e_k n_k, background = sum e_k b_k,
     exposure = sum u_k x_k. The PSF is weighted with exposure, the dispersion with exposure and safe mask,
-    `sum x_k R_k e_k / sum x_k u_k`, so that the predicted counts of the stack are the sum of those of the runs; the masks
-    enter as the safe share of each coarse pixel, where Gammapy 2.1 takes the mask at its centre. A bin is safe, or in
-    the fit, if it is so in any run.
+    `sum x_k R_k e_k / sum x_k u_k`, so that the predicted counts of the stack are the sum of those of the runs; the
+    masks enter as the safe share of each coarse pixel, where Gammapy 2.1 takes the mask at its centre. A bin is safe,
+    or in the fit, if it is so in any run.
 
     Raises `DatasetError` if there is nothing to stack, axes differ, or a cube lies on other pixels.
 
@@ -56,7 +55,7 @@ class CubeStack:
         self._check(dataset)
         at = (slice(None), *placed(self.grid, dataset.grid, f"{dataset.name}: its pixels"))
         safe = np.asarray(dataset.mask_safe)
-        used = safe.any(axis=0)
+        used: np.ndarray = np.any(safe, axis=0)
         self.counts[at] += safe * np.asarray(dataset.counts)
         self.background[at] += safe * np.asarray(dataset.background)
         self.exposure[at] += used * np.asarray(dataset.exposure)
@@ -74,8 +73,8 @@ class CubeStack:
             mine, other = getattr(self, axis), np.asarray(getattr(dataset, axis))
             if mine.shape != other.shape or not np.allclose(mine, other, rtol=1e-9):
                 raise DatasetError(
-                    f"{dataset.name}: {axis} has {len(other) - 1} bins from {other[0]:g} to {other[-1]:g} TeV, the stack "
-                    f"has {len(mine) - 1} from {mine[0]:g} to {mine[-1]:g} TeV: cubes of equal axes can be stacked"
+                    f"{dataset.name}: {axis} has {len(other) - 1} bins from {other[0]:g} to {other[-1]:g} TeV, the "
+                    f"stack has {len(mine) - 1} from {mine[0]:g} to {mine[-1]:g} TeV: only equal axes can be stacked"
                 )
         for kind in ("psf", "edisp"):
             if (getattr(self, kind) is None) != (getattr(dataset, kind) is None):
@@ -83,7 +82,7 @@ class CubeStack:
 
     def dataset(self, name: str) -> MapDataset:
         """The sum so far."""
-        psf, edisp = (None if sums is None else sums.response() for sums in (self.psf, self.edisp))
+        psf, edisp = (None if sums is None else sums.mean() for sums in (self.psf, self.edisp))
         return MapDataset(
             name=name,
             grid=self.grid,
@@ -136,7 +135,7 @@ class _Weighted:
         found = [np.bincount(index[inside], weights=one[inside], minlength=size) for one in mask]
         return np.stack(found).reshape(-1, *self.grid.shape) / np.maximum(self.number, 1)
 
-    def response(self) -> PsfMap | EdispMap:
+    def mean(self) -> Any:
         """The weighted mean."""
         weight, exposure = self.weight[:, None], self.exposure[:, None]
         plain = np.divide(self.plain, exposure, out=np.zeros_like(self.plain), where=exposure > 0)

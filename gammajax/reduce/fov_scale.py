@@ -79,15 +79,19 @@ class FoVBackgroundScale:
         Raises `EmptyRun` where the counts or the background outside of the excluded sky are too few.
         """
         kept = np.asarray(dataset.mask_safe) & self._used(ra, dec)
-        counts, background = (np.sum(np.asarray(x), axis=(1, 2), where=kept) for x in (dataset.counts, dataset.background))
+        counts, background = (
+            np.sum(np.asarray(x), axis=(1, 2), where=kept) for x in (dataset.counts, dataset.background)
+        )
         if not counts.sum() > self.min_counts or not background.sum() > self.min_background:
             raise EmptyRun(
-                f"the background cannot be scaled: {counts.sum():.0f} counts and {background.sum():.4g} background in the "
-                f"safe bins outside of the excluded sky, of which more than {self.min_counts:g} and "
+                f"the background cannot be scaled: {counts.sum():.0f} counts and {background.sum():.4g} background in "
+                f"the safe bins outside of the excluded sky, of which more than {self.min_counts:g} and "
                 f"{self.min_background:g} are needed; exclude less, or lower min_counts and min_background"
             )
         log_energy = np.log(centers(np.asarray(dataset.energy)) / self.reference)
-        scale = fitted_scale(counts, background, log_energy, tilted=self.method == "fit")._replace(reference=self.reference)
+        scale = fitted_scale(counts, background, log_energy, tilted=self.method == "fit")._replace(
+            reference=self.reference
+        )
         factor = scale.norm * np.exp(-scale.tilt * log_energy)
         new = jnp.asarray(np.asarray(dataset.background) * factor[:, None, None])
         return eqx.tree_at(lambda d: d.background, dataset, new), scale
