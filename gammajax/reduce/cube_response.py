@@ -10,6 +10,7 @@ from gammajax.geom.grid import SkyGrid
 from gammajax.io.map_dataset import EdispMap, PsfMap
 from gammajax.irf import PSFTable
 from gammajax.irf.axis import Axis
+from gammajax.irf.edisp import NEGLIGIBLE
 from gammajax.numeric.sphere import separation
 from gammajax.reduce.cube_plan import CubePlan, Part
 
@@ -90,15 +91,20 @@ def edisp_map(
 ) -> EdispMap:
     """Kernels (see `EnergyDispersion.kernel`) at the pixels of a coarse grid, with the exposure as weight."""
     edisp = observation.edisp
-    grid = _grid_of_offsets(edisp.offset, plan, linear=False)
-    rows = np.asarray(edisp.kernels(plan.energy_true, plan.energy, grid))
-    values = _linear(grid, rows.reshape(len(grid), -1), np.minimum(offset.ravel(), grid[-1]))
+    # cells below zero are clipped after the interpolation, which is not linear then
+    grid = _grid_of_offsets(edisp.offset, plan, linear=not np.any(np.asarray(edisp.values) < 0))
+    rows, total = (np.asarray(x) for x in edisp.contents(plan.energy_true, plan.energy, grid))
+    at = np.minimum(offset.ravel(), grid[-1])
+    values = _linear(grid, rows.reshape(len(grid), -1), at).reshape(-1, *rows.shape[1:])
+    whole = _linear(grid, total, at)[..., None]
+    values = np.divide(values, whole, out=np.zeros_like(values), where=whole > 0)
+    values[values < NEGLIGIBLE] = 0.0
     return EdispMap(
         grid=coarse,
         energy_true=plan.energy_true,
         energy=plan.energy,
         migra=None,
-        values=np.ascontiguousarray(values.T).reshape(*rows.shape[1:], *offset.shape),
+        values=np.ascontiguousarray(np.moveaxis(values, 0, -1)).reshape(*rows.shape[1:], *offset.shape),
         kernel=True,
         exposure=exposure,
     )
@@ -111,10 +117,12 @@ def _grid_of_offsets(axis: Axis, plan: CubePlan, linear: bool) -> Float[np.ndarr
     well would weaken sources up to one coarse pixel inside.
     """
     points, edges = np.asarray(axis.points), np.asarray(axis.edges)
-    last = min(float(edges[-1]), 1.5 * plan.offset_max + 1.0)
-    steps = np.array([last]) if linear else np.linspace(0.0, last, int(np.ceil(last / _STEP)) + 1)
-    inside = points[(points > 0.0) & (points < last)]
-    return np.unique(np.concatenate([[max(0.0, float(edges[0]))], steps[steps >= edges[0]], inside]))
+    first, last = max(0.0, float(edges[0])), min(float(edges[-1]), 1.5 * plan.offset_max + 1.0)
+    steps = np.linspace(first, last, int(np.ceil((last - first) / _STEP)) + 1)
+    if linear:
+        # beyond the outer points tables go on linearly, and are clipped where they fall below zero
+        steps = steps[(steps < points[0]) | (steps > points[-1])]
+    return np.unique(np.concatenate([[first, last], steps, points[(points > first) & (points < last)]]))
 
 
 def _linear(points: np.ndarray, rows: Float[np.ndarray, "node n"], x: Float[np.ndarray, "place"]) -> np.ndarray:
