@@ -74,7 +74,9 @@ def _log_rates(
     cells = [_cells(np.asarray(axis.points), x) for axis, x in zip(axes, place, strict=True)]
     out = _spread(at_energies(between), [(i, np.clip(f, 0.0, 1.0)) for i, f in cells])
     # in the outer half cells the table goes on linearly, but not from empty neighbours
-    wide, both = at_energies(part), filled[cell] & filled[last]
+    on_point = (part < 1e-9) & (cell > 0)
+    wide = at_energies(part)
+    both = filled[cell] & (filled[last] | on_point.reshape(-1, *(1,) * len(axes)))
     beyond = reduce(np.logical_or, [(f < 0) | (f > 1) for _, f in cells])
     outer = (part < 0) | (part > 1)
     for nodes, places in ((slice(None), np.flatnonzero(beyond)), (np.flatnonzero(outer), np.arange(len(beyond)))):

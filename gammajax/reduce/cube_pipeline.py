@@ -10,7 +10,7 @@ import jax
 
 from gammajax.data import Observation
 from gammajax.datasets.cube import MapDataset
-from gammajax.errors import ConfigError, DatasetError, EmptyRun, GammajaxError
+from gammajax.errors import ConfigError, EmptyRun, GammajaxError
 from gammajax.geom.grid import SkyGrid
 from gammajax.reduce.background import IRFBackground
 from gammajax.reduce.cube import reduce_map
@@ -106,7 +106,7 @@ def reduce_maps(
         x64=bool(jax.config.read("jax_enable_x64")),
     )
     runs = list(observations)
-    sums = _Sums(plan.grid, stack, name)
+    sums = _Sums(plan.grid, stack, name, [run.obs_id for run in runs])
     failures, scales = dict(getattr(observations, "failures", {})), {}
     for run, result, new in shown(_results(task, runs, executor, kept), len(runs), progress):
         if isinstance(result, str):
@@ -143,7 +143,9 @@ def _results(
 class _Sums:
     """The datasets of a reduction: those of the runs, or their sums by label."""
 
-    def __init__(self, grid: SkyGrid, stack: bool | Mapping[int, Any], name: str):
+    def __init__(self, grid: SkyGrid, stack: bool | Mapping[int, Any], name: str, obs_ids: Sequence[int]):
+        if isinstance(stack, Mapping) and (lost := [i for i in obs_ids if i not in stack]):
+            raise ConfigError(f"stack={{...}} has no label for the runs {lost}: each run needs one to be stacked")
         self.grid, self.stack, self.name = grid, stack, name
         self.found: list[MapDataset] = []
         self.stacks: dict[str, CubeStack] = {}
@@ -159,10 +161,8 @@ class _Sums:
         self.stacks[label].add(dataset)
 
     def _label(self, obs_id: int) -> str:
-        if self.stack is True or self.stack is False:
+        if not isinstance(self.stack, Mapping):
             return self.name or "stacked"
-        if obs_id not in self.stack:
-            raise DatasetError(f"run {obs_id} has no label in stack={{...}}: each run needs one to be stacked")
         return f"{self.name}-{self.stack[obs_id]}" if self.name else str(self.stack[obs_id])
 
     def datasets(self, failures: Mapping[int, str]) -> list[MapDataset]:

@@ -102,7 +102,7 @@ def test_counts_and_masks(pair, setup):
     for found, expected in zip(*pair, strict=True):
         np.testing.assert_array_equal(found.mask_safe, expected.mask_safe.data)
         moved = np.abs(np.asarray(found.counts) - expected.counts.data).sum()
-        assert moved <= (0 if setup.frame == "icrs" else 5e-4 * expected.counts.data.sum())
+        assert moved <= (0 if setup.frame == "icrs" else 1e-3 * expected.counts.data.sum())
         assert float(found.counts.sum()) == expected.counts.data.sum()
 
 
@@ -158,6 +158,8 @@ def test_stack_and_scaled_background(gammajax_data, setup):
     assert float(found.background.sum()) == pytest.approx(expected.npred_background().data.sum(), rel=1e-3)
     ny, nx = found.edisp.values.shape[-2:]
     middle = (slice(ny // 2 - 2, ny // 2 + 2), slice(nx // 2 - 2, nx // 2 + 2))
-    np.testing.assert_allclose(found.edisp.values[..., *middle], expected.edisp.edisp_map.data[..., *middle], atol=5e-4)
+    safe = np.asarray(found.mask_safe)[:, grid.shape[0] // 2, grid.shape[1] // 2]
+    reference = expected.edisp.edisp_map.data[:, safe][..., *middle]
+    np.testing.assert_allclose(found.edisp.values[:, safe][..., *middle], reference, atol=5e-4)
     psf = expected.psf.psf_map.quantity.to_value("sr-1")[..., *middle]
     np.testing.assert_allclose(found.psf.values[..., *middle], psf, rtol=1e-3, atol=2e-3 * psf.max())
