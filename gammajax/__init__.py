@@ -73,9 +73,14 @@ if TYPE_CHECKING:
     from gammajax.models.nuisance import ExposureTilt as ExposureTilt
     from gammajax.models.nuisance import Nuisance as Nuisance
     from gammajax.models.sky import SkyModel as SkyModel
+    from gammajax.models.spatial import ConstantFluxSpatial as ConstantFluxSpatial
+    from gammajax.models.spatial import ConstantSpatial as ConstantSpatial
+    from gammajax.models.spatial import DiskSpatial as DiskSpatial
     from gammajax.models.spatial import GaussianSpatial as GaussianSpatial
     from gammajax.models.spatial import GeneralizedGaussianSpatial as GeneralizedGaussianSpatial
     from gammajax.models.spatial import PointSpatial as PointSpatial
+    from gammajax.models.spatial import Shell2Spatial as Shell2Spatial
+    from gammajax.models.spatial import ShellSpatial as ShellSpatial
     from gammajax.models.spatial import SpatialModel as SpatialModel
     from gammajax.models.spectral import BrokenPowerLaw as BrokenPowerLaw
     from gammajax.models.spectral import CompoundSpectralModel as CompoundSpectralModel
@@ -196,9 +201,14 @@ _HOME = {
     "ExposureTilt": "models.nuisance",
     "Nuisance": "models.nuisance",
     "SkyModel": "models.sky",
+    "ConstantFluxSpatial": "models.spatial",
+    "ConstantSpatial": "models.spatial",
+    "DiskSpatial": "models.spatial",
     "GaussianSpatial": "models.spatial",
     "GeneralizedGaussianSpatial": "models.spatial",
     "PointSpatial": "models.spatial",
+    "Shell2Spatial": "models.spatial",
+    "ShellSpatial": "models.spatial",
     "SpatialModel": "models.spatial",
     "BrokenPowerLaw": "models.spectral",
     "CompoundSpectralModel": "models.spectral",

@@ -1,63 +1,68 @@
-"""Cubes in FITS files (Gammapy's `MapDataset`), in both directions."""
+"""Cubes in Gammapy's dataset files."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
+from gammajax._typing import Edges, Float
 from gammajax.datasets.cube import MapDataset
 from gammajax.datasets.spectrum import Provenance
-from gammajax.errors import FileFormatError
-from gammajax.io.map_dataset import MapDatasetFile, read_map_dataset
-from gammajax.io.map_dataset_write import write_map_dataset
-
-
-def write_cube(dataset: MapDataset, path: str | Path) -> Path:
-    """Write a cube as FITS that `read_cube` and Gammapy's `MapDataset.read` take; gzip if the name ends in `.gz`."""
-    livetime = float(dataset.livetime)
-    content = MapDatasetFile(
-        name=dataset.name,
-        kind="MapDataset",
-        grid=dataset.grid,
-        energy=np.asarray(dataset.energy),
-        counts=np.asarray(dataset.counts),
-        background=np.asarray(dataset.background),
-        mask_safe=np.asarray(dataset.mask_safe),
-        mask_fit=np.asarray(dataset.mask_fit),
-        energy_true=np.asarray(dataset.energy_true),
-        exposure=np.asarray(dataset.exposure),
-        psf=dataset.psf,
-        edisp=dataset.edisp,
-        livetime=livetime if np.isfinite(livetime) else None,
-        meta_table=_meta_table(dataset.provenance),
-    )
-    return write_map_dataset(path, content)
+from gammajax.errors import DatasetError
+from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset, write_map_dataset
 
 
 def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
-    """The cube of a FITS file; `name` replaces the one in the file.
+    """Read a `MapDataset` file of Gammapy. Raises `DatasetError` for an on-off cube or one without energies or exposure.
 
-    Raises `FileFormatError` for a `MapDatasetOnOff`, `MissingFile` and what `read_map_dataset` raises.
+    >>> read_cube("fermi-3fhl-gc/fermi-3fhl-gc.fits.gz", "gc")                          # doctest: +SKIP
     """
-    content = read_map_dataset(path, name, require=("counts", "exposure"))
-    if content.kind != "MapDataset":
-        raise FileFormatError(f"{path} is a {content.kind}: only MapDataset can be read as a cube")
+    found = read_map_dataset(path, name)
+    if found.kind != "MapDataset":
+        raise DatasetError(f"{path}: a {found.kind} cannot be fitted; a MapDataset with a background can")
+    if found.exposure is None or found.energy_true is None:
+        raise DatasetError(f"{path} has no EXPOSURE: without it no counts can be predicted")
+    edisp = found.edisp
+    if edisp is not None and not edisp.kernel:
+        edisp = kernel_of(edisp, found.energy_true, found.energy)
     return MapDataset(
-        name=content.name,
-        grid=content.grid,
-        energy=content.energy,
-        energy_true=content.energy_true,
-        counts=content.counts,
-        background=content.background,
-        exposure=content.exposure if content.exposure is not None else 0.0,
-        mask_safe=content.mask_safe,
-        mask_fit=content.mask_fit,
-        psf=content.psf,
-        edisp=content.edisp,
-        livetime=np.nan if content.livetime is None else content.livetime,
-        provenance=_provenance(content.meta_table),
+        name=found.name,
+        grid=found.grid,
+        energy=found.energy,
+        energy_true=found.energy_true,
+        exposure=found.exposure,
+        counts=found.counts,
+        background=found.background,
+        mask_safe=found.mask_safe,
+        mask_fit=found.mask_fit,
+        psf=found.psf,
+        edisp=edisp,
+        livetime=np.nan if found.livetime is None else found.livetime,
+        provenance=_provenance(found.meta_table),
     )
+
+
+def write_cube(dataset: MapDataset, path: str | Path) -> Path:
+    """Write a cube as Gammapy reads it."""
+    arrays = {key: np.asarray(getattr(dataset, key)) for key in _ARRAYS}
+    return write_map_dataset(
+        path,
+        MapDatasetFile(
+            name=dataset.name,
+            kind="MapDataset",
+            grid=dataset.grid,
+            psf=dataset.psf,
+            edisp=dataset.edisp,
+            livetime=float(dataset.livetime),
+            meta_table=_meta_table(dataset.provenance),
+            **arrays,
+        ),
+    )
+
+
+_ARRAYS = ("energy", "energy_true", "exposure", "counts", "background", "mask_safe", "mask_fit")
 
 
 def _meta_table(provenance: Provenance) -> Table | None:
@@ -81,3 +86,36 @@ def _provenance(table: Table | None) -> Provenance:
 def _cells(table: Table, name: str) -> list[Any]:
     """All cells of a column, none where the table lacks it."""
     return np.ravel(np.asarray(table[name])).tolist() if name in table.colnames else []
+
+
+def kernel_of(edisp: EdispMap, energy_true: Edges, energy: Edges) -> EdispMap:
+    """The probabilities of a table over migra for bins of energy, at the centres of the true-energy bins.
+
+    `R_ij = int dP/dmu dmu` over `mu = E'_j / E_i`, from the cumulative of the table, which is normalised to one where it
+    is not empty. Values at the centres of true energy are interpolated linearly in ln E.
+    """
+    assert edisp.migra is not None
+    width = np.diff(edisp.migra)[:, None, None]
+    share = np.clip(edisp.values, 0.0, None) * width
+    total = share.sum(axis=1, keepdims=True)
+    share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
+    inside = np.concatenate([np.zeros_like(share[:, :1]), np.cumsum(share, axis=1)], axis=1)
+    inside = _at_centres(inside, edisp.energy_true, energy_true)
+    centres = np.sqrt(energy_true[1:] * energy_true[:-1])
+    flat = inside.reshape(*inside.shape[:2], -1)
+    kernel = np.empty((len(centres), len(energy) - 1, flat.shape[2]))
+    for i, centre in enumerate(centres):
+        for k in range(flat.shape[2]):
+            kernel[i, :, k] = np.diff(np.interp(energy / centre, edisp.migra, flat[i, :, k]))
+    values = kernel.reshape(*kernel.shape[:2], *inside.shape[2:])
+    return dataclasses.replace(edisp, values=values, kernel=True, energy_true=energy_true, energy=energy, migra=None)
+
+
+def _at_centres(values: Float[np.ndarray, "energy *rest"], edges: Edges, wanted: Edges) -> np.ndarray:
+    x, at = (np.log(np.sqrt(e[1:] * e[:-1])) for e in (edges, wanted))
+    if len(x) == 1:
+        return np.repeat(values, len(at), axis=0)
+    at = np.clip(at, x[0], x[-1])
+    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
+    f = ((at - x[i]) / (x[i + 1] - x[i])).reshape(-1, *(1,) * (values.ndim - 1))
+    return (1 - f) * values[i] + f * values[i + 1]

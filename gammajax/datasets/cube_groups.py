@@ -38,8 +38,10 @@ class CubeGroup(eqx.Module):
     place: Int[Array, "dataset occupied 3"]
     """Energy, row and column of each occupied bin."""
     exposure: Float[Array, "dataset energy_true lat lon"]
-    inside: Float[Array, "dataset energy lat lon"]
-    """One where a bin takes part, else zero."""
+    inside: Float[Array, "dataset plane lat lon"]
+    """One where a bin takes part, else zero: the distinct planes of the masks."""
+    plane: Int[Array, "dataset energy"]
+    """Which of them belongs to each energy."""
     solid_angle: Float[Array, "dataset lat lon"]
     lon: Float[Array, "dataset lat lon"]
     lat: Float[Array, "dataset lat lon"]
@@ -72,6 +74,10 @@ class _Plan:
         self.dataset = dataset
         mask, counts, background = (np.asarray(x) for x in (dataset.mask, dataset.counts, dataset.background))
         place = np.argwhere(mask if dense else mask & (counts > 0))
+        # Pixel by pixel, so that what is looked up lies close together.
+        place = place[np.lexsort((place[:, 0], place[:, 2], place[:, 1]))]
+        planes, self.plane = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
+        self.inside = planes.reshape(-1, *mask.shape[1:]).astype(float)
         at = tuple(place.T)
         centre = 0.5 * (np.array(dataset.grid.shape[::-1]) - 1.0)
         pixel = np.linalg.inv(dataset.grid.wcs.pixel_scale_matrix)
@@ -106,7 +112,7 @@ def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
         return MixturePSF(np.full((n, 1), 1e-9), np.ones((n, 1, 1, 1)), np.zeros(1), np.zeros(1)), 1
     psf, edges = dataset.psf, np.asarray(dataset.energy_true)
     density = _interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
-    x, y = _axes_on(dataset.grid, psf.grid)
+    x, y, density = _on_pixels(dataset.grid, psf.grid, density)
     size = np.sqrt(np.abs(np.linalg.det(dataset.grid.wcs.pixel_scale_matrix)))
     return mixture_of(psf.rad, density, x, y), int(np.ceil(psf.rad[-1] / size)) + 1
 
@@ -124,19 +130,24 @@ def _interpolated(x: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarr
 def _kernel_of(dataset: MapDataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if dataset.edisp is None:
         return np.eye(len(dataset.energy) - 1)[:, :, None, None], np.zeros(1), np.zeros(1)
-    return np.asarray(dataset.edisp.values), *_axes_on(dataset.grid, dataset.edisp.grid)
+    x, y, kernel = _on_pixels(dataset.grid, dataset.edisp.grid, np.asarray(dataset.edisp.values))
+    return kernel, x, y
 
 
-def _axes_on(grid: SkyGrid, coarse: SkyGrid | None) -> tuple[np.ndarray, np.ndarray]:
-    """Where the columns and rows of a coarse grid lie on the pixels of another: both have parallel axes."""
+def _on_pixels(grid: SkyGrid, coarse: SkyGrid | None, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns and rows of a coarse grid as pixel coordinates of another, both increasing, and values in that order.
+
+    The two grids have parallel axes.
+    """
     if coarse is None or coarse.shape == (1, 1):
-        return np.zeros(1), np.zeros(1)
+        return np.zeros(1), np.zeros(1), values
     ny, nx = coarse.shape
     lon, lat = coarse.wcs.wcs_pix2world(np.arange(nx), np.full(nx, (ny - 1) / 2), 0)
     x, _ = grid.wcs.wcs_world2pix(lon, lat, 0)
     lon, lat = coarse.wcs.wcs_pix2world(np.full(ny, (nx - 1) / 2), np.arange(ny), 0)
     _, y = grid.wcs.wcs_world2pix(lon, lat, 0)
-    return x, y
+    right, down = np.argsort(x), np.argsort(y)
+    return x[right], y[down], values[..., down, :][..., right]
 
 
 def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
@@ -172,7 +183,8 @@ def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
         "is_sum": is_sum,
         "place": np.stack([np.concatenate([p.place, np.zeros((most - len(p.place), 3), np.int32)]) for p in plans]),
         "exposure": np.stack([np.asarray(d.exposure) for d in datasets]),
-        "inside": np.stack([np.asarray(d.mask, dtype=float) for d in datasets]),
+        "inside": _padded([p.inside for p in plans]),
+        "plane": np.stack([p.plane for p in plans]),
         "solid_angle": np.stack([x for _, _, x in lonlat]),
         "lon": np.stack([x for x, _, _ in lonlat]),
         "lat": np.stack([x for _, x, _ in lonlat]),
@@ -183,6 +195,12 @@ def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
         "projection": jax.tree.map(lambda *x: np.stack(x), *(p.projection for p in plans)),
     }
     return CubeGroup(**jax.device_put(arrays), plans=(), frame=datasets[0].grid.frame, reach=plans[0].reach)
+
+
+def _padded(arrays: list[np.ndarray]) -> np.ndarray:
+    """Arrays stacked, their first axes filled up with zeros to a common length."""
+    n = max(len(x) for x in arrays)
+    return np.stack([np.concatenate([x, np.zeros((n - len(x), *x.shape[1:]))]) for x in arrays])
 
 
 def _with_components(psf: MixturePSF, n: int) -> MixturePSF:
@@ -200,6 +218,6 @@ def _lonlat(grid: SkyGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def unpacked(group: CubeGroup, row: int, values: np.ndarray) -> np.ndarray:
     """Values of the occupied bins of one cube of a group as a cube (energy, lat, lon), zero elsewhere."""
     real = np.asarray(group.mask)[row, : group.place.shape[1]]
-    out = np.zeros(group.inside.shape[1:])
+    out = np.zeros((group.plane.shape[1], *group.inside.shape[2:]))
     out[tuple(np.asarray(group.place)[row][real].T)] = np.asarray(values)[: len(real)][real]
     return out

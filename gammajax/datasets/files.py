@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube_files import read_cube, write_cube
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import Provenance, SpectrumDataset, SpectrumDatasetOnOff
@@ -24,6 +26,7 @@ _NO_LIVETIME = 1.0
 _FLAGS = ("mask_safe", "mask_fit", "is_ul")
 _OPTIONAL = ("norm_scan", "stat_scan")
 _KINDS: dict[str, type[Any]] = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset)}
+_TYPES = (*_KINDS, MapDataset.__name__)
 
 
 def read_dataset(
@@ -40,11 +43,10 @@ def read_dataset(
     "SpectrumDatasetOnOff") is what a YAML says it is: `DatasetError` if that is no spectrum or contradicts the file.
     An EXPOSURE of exactly 1 s (Fermi-LAT: the area is the exposure) means that the livetime is unknown: NaN.
     """
-    if kind is not None and kind not in _KINDS:
-        raise DatasetError(
-            f"{path}: {name} is of type {kind!r}, which is no spectrum; types are {', '.join(_KINDS)} "
-            "(Gammapy makes them from maps by to_spectrum_dataset)"
-        )
+    if kind is not None and kind not in _TYPES:
+        raise DatasetError(f"{path}: {name} is of type {kind!r}, which cannot be read; types are {', '.join(_TYPES)}")
+    if kind == MapDataset.__name__:
+        return read_cube(path, name)
     if kind == FluxPointsDataset.__name__:
         return FluxPointsDataset.read(path, name=name, stat_type=cast(Any, stat_type or "chi2"))
     gadf = is_gadf(path)
@@ -70,6 +72,9 @@ def write_dataset(dataset: Dataset, folder: Path) -> str:
     elif isinstance(dataset, SpectrumDatasetOnOff):
         file = f"pha_{stem}.fits"
         write_ogip(_to_ogip(dataset), folder / file)
+    elif isinstance(dataset, MapDataset):
+        file = f"{stem}.fits.gz"
+        write_cube(dataset, folder / file)
     else:
         file = f"{stem}.fits"
         write_gadf(_to_gadf(dataset), folder / file)

@@ -8,7 +8,6 @@ from typing import Any, Literal, cast
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.nddata.utils import NoOverlapError, PartialOverlapError, overlap_slices
 from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import celestial_frame_to_wcs, proj_plane_pixel_scales
 
@@ -70,6 +69,10 @@ class SkyGrid:
             raise ConfigError("a grid takes width=... or npix=..., not both")
         if npix is not None:
             pixels = [whole(n, "npix") for n in (npix if isinstance(npix, tuple | list | np.ndarray) else (npix, npix))]
+            if len(pixels) != 2:
+                raise ConfigError(f"npix is one number or two (lon, lat), got {npix}")
+            if len(pixels) != 2:
+                raise ConfigError(f"npix is one number or two (lon, lat), got {npix}")
         else:
             extent = (360.0, 180.0) if width is None else _pair(width, "width")
             pixels = [int(np.rint(w / b)) for w, b in zip(extent, size, strict=True)]
@@ -88,6 +91,7 @@ class SkyGrid:
                 # astropy mends odd dates and radecsys spellings in headers of maps; nothing here depends on them
                 warnings.simplefilter("ignore", FITSFixedWarning)
                 wcs = WCS(header, naxis=2)
+            wcs.wcs.set()
         except Exception as error:  # wcslib and astropy have many of their own
             raise FileFormatError(f"{where} has no WCS that can be read: {error}") from error
         frame = _frame_of(wcs, where)
@@ -200,6 +204,11 @@ class SkyGrid:
             return None
         return 360.0 / abs(float(self.wcs.wcs.get_cdelt()[0]))
 
+    @property
+    def is_round(self) -> bool:
+        """Whether the pixels go once around the sky, so that the last column is next to the first."""
+        return self._period is not None and abs(self._period - self.shape[1]) < 1e-6
+
     def contains(self, lon: Any, lat: Any) -> Bool[np.ndarray, "*n"]:
         """True for directions [deg, frame of the grid] that lie in a pixel; a pixel holds its lower edges.
 
@@ -246,11 +255,13 @@ class SkyGrid:
         x, y = (float(value) for value in self.pixel(lon, lat))
         if not np.isfinite(x + y):
             raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies outside the projection of {self}")
-        try:
-            (rows, columns), _ = overlap_slices(self.shape, (ny, nx), (y, x), mode=mode)
-        except (NoOverlapError, PartialOverlapError) as error:
-            beyond = "beyond the edge of" if isinstance(error, PartialOverlapError) else "outside"
-            raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies {beyond} {self}") from error
+        (rows, whole_y), (columns, whole_x) = (
+            _overlap(*axis) for axis in zip((y, x), (ny, nx), self.shape, strict=True)
+        )
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies outside {self}")
+        if mode == "strict" and not (whole_y and whole_x):
+            raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies beyond the edge of {self}")
         return self.part(rows, columns), (rows, columns)
 
     def part(self, rows: slice, columns: slice) -> "SkyGrid":
@@ -305,6 +316,13 @@ class SkyGrid:
         return fine.reshape(ny, oversampling, nx, oversampling).mean(axis=(1, 3))
 
 
+def _overlap(middle: float, size: int, total: int) -> tuple[slice, bool]:
+    """The part of `total` pixels that `size` pixels around a place cover, and whether all of these exist."""
+    # the slack keeps a place on the edge of a pixel from going either way by rounding
+    start = int(np.ceil(middle - size / 2 - 1e-6))
+    return slice(max(start, 0), min(start + size, total)), start >= 0 and start + size <= total
+
+
 def _wcs(center: tuple[float, float], size: tuple[float, float], proj: str, frame: Frame, crpix: list[float]) -> WCS:
     reference: Any = SkyCoord(0.0, 0.0, unit="deg", frame=frame).frame
     try:
@@ -341,6 +359,8 @@ def _position(center: Any, frame: str) -> tuple[float, float]:
         spherical: Any = cast(Any, center.transform_to(frame)).spherical
         return float(spherical.lon.deg), float(spherical.lat.deg)
     try:
+        if isinstance(center, str):
+            raise TypeError("a name or text")
         lon, lat = (to_number(x, "deg", name) for x, name in zip(center, ("lon", "lat"), strict=True))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a position is a SkyCoord or (lon, lat) in the frame of the grid, got {center!r}") from error

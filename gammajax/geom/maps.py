@@ -1,7 +1,7 @@
 """Maps of the sky: values over axes and pixels, or over HEALPix pixels, and how they go from one grid to another."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from astropy import units as u
@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from gammajax.errors import ConfigError, nearest
 from gammajax.geom.grid import Frame, SkyGrid
 from gammajax.geom.map_axis import MapAxis
+from gammajax.geom.resample import downsample, optional_package, reproject, upsample
 from gammajax.units import conversion
 
 
@@ -51,6 +52,40 @@ class SkyMap:
         factor = conversion(self.unit, unit, what)
         return replace(self, values=self.values if factor == 1.0 else self.values * factor, unit=unit)
 
+    def cutout(self, center: Any, width: Any, mode: Literal["trim", "strict"] = "trim") -> "SkyMap":
+        """The part of the map around a position; see `SkyGrid.cutout`."""
+        grid, pixels = self._grid.cutout(center, width, mode)
+        return replace(self, values=self.values[..., *pixels], grid=grid)
+
+    def downsample(self, factor: int, *, preserve_counts: bool = True) -> "SkyMap":
+        """Blocks of pixels joined: their sum, or their mean."""
+        values = downsample(self.values, factor, preserve_counts=preserve_counts)
+        return replace(self, values=values, grid=self._grid.downsample(factor))
+
+    def upsample(self, factor: int, *, preserve_counts: bool = True) -> "SkyMap":
+        """Pixels cut into equal ones, with shares of the value or with the same value."""
+        values = upsample(self.values, factor, preserve_counts=preserve_counts)
+        return replace(self, values=values, grid=self._grid.upsample(factor))
+
+    def reproject(
+        self, grid: SkyGrid, *, method: Literal["interp", "exact"] = "interp", preserve_counts: bool = False
+    ) -> "SkyMap":
+        """The map on other pixels; see `geom.resample.reproject`. What the map does not cover is 0.
+
+        >>> old = SkyGrid.create((0.0, 0.0), npix=(8, 8), binsz=0.5, frame="galactic")
+        >>> new = SkyGrid.create(old.to_icrs(0.0, 0.0), npix=(2, 1), binsz=0.2, frame="icrs")
+        >>> SkyMap(np.full((8, 8), 2.0), (), old).reproject(new).values.round(9)
+        array([[2., 2.]])
+        """
+        values = reproject(self.values, self._grid, grid, method=method, preserve_counts=preserve_counts)
+        return replace(self, values=values, grid=grid)
+
+    @property
+    def _grid(self) -> SkyGrid:
+        if self.grid is None:
+            raise ConfigError("the map of a region has no pixels")
+        return self.grid
+
 
 @dataclass(frozen=True, eq=False)
 class HealpixMap:
@@ -85,7 +120,7 @@ class HealpixMap:
         if frame is not None and frame != self.frame:
             position: Any = SkyCoord(lon, lat, unit="deg", frame=frame).transform_to(self.frame)
             lon, lat = position.spherical.lon.deg, position.spherical.lat.deg
-        healpix = _package("astropy_healpix")
+        healpix = optional_package("astropy_healpix")
         angles = (np.ravel(x) * u.deg for x in (lon, lat))
         order = "nested" if self.nested else "ring"
         pixels, shares = healpix.core.bilinear_interpolation_weights(*angles, self.nside, order=order)
@@ -100,13 +135,3 @@ class HealpixMap:
         known = np.isfinite(lon)
         values = self.at(np.where(known, lon, 0.0), np.where(known, lat, 0.0), grid.frame)
         return SkyMap(np.where(known, values, 0.0), self.axes, grid, self.unit)
-
-
-def _package(name: str) -> Any:
-    """A package of the extra `maps`. Raises `ConfigError` where it is not installed."""
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError(f"this needs {name}: pip install 'gammajax[maps]'") from error

@@ -68,7 +68,15 @@ def _axis(hdu: fits.BinTableHDU, path: Path, i: int) -> MapAxis:
         raise FileFormatError(f"{where}: {names[0]} has {len(found[0])} values and {names[1]} has {len(found[1])}")
     if name == "time":
         return MapAxis(name, np.stack(found, axis=1), unit, "lin", "intervals", _epoch(hdu.header))
-    return MapAxis(name, np.append(found[0], found[1][-1]), unit, interp, "edges")
+    low, high = found
+    # lower and upper edges may differ by roundings: the lower ones and the last upper one are taken
+    if np.any(apart := np.abs(low[1:] - high[:-1]) > 0.01 * (high - low)[:-1]):
+        j = int(np.flatnonzero(apart)[0])
+        raise FileFormatError(
+            f"{where}: bins of {name} must follow one another, but one ends at {high[j]:.6g} and the next begins at "
+            f"{low[j + 1]:.6g} {unit}"
+        )
+    return MapAxis(name, np.append(low, high[-1]), unit, interp, "edges")
 
 
 def _points(hdu: fits.BinTableHDU, path: Path, name: str, unit: str) -> np.ndarray:

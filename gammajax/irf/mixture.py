@@ -16,7 +16,7 @@ from gammajax._typing import Array, Float, Scalar
 from gammajax.numeric.interp import bracket
 from gammajax.numeric.projection import Projection
 
-COMPONENTS = 20
+COMPONENTS = 12
 """Gaussians per energy; those that no place needs are dropped."""
 
 
@@ -27,7 +27,7 @@ class MixturePSF(eqx.Module):
     """Widths [deg]."""
     weight: Float[Array | np.ndarray, "energy_true component lat lon"]
     x: Float[Array | np.ndarray, "lon"]
-    """Pixel coordinates of the columns of `weight` on the map of the counts, increasing or decreasing."""
+    """Pixel coordinates of the columns of `weight` on the map of the counts, increasing."""
     y: Float[Array | np.ndarray, "lat"]
 
     def at(self, pixel: Float[Array, "2"]) -> Float[Array, "energy_true component"]:
@@ -66,7 +66,7 @@ def fit_gaussians(
     scale = 1.0 / np.sqrt(outer**2 - inner**2)
     weights = np.zeros((len(content), components))
     for row in np.flatnonzero(known):
-        weights[row], _ = nnls(rings * scale, share[row] * scale[:, 0])
+        weights[row], _ = nnls(rings * scale, share[row] * scale[:, 0], maxiter=100 * components)
     used = np.any(weights > 1e-6 * weights.sum(axis=1, keepdims=True).max(), axis=0)
     inside = weights @ rings.sum(axis=0)
     return sigma[used], weights[:, used] / np.where(known, inside, 1.0)[:, None]
@@ -132,11 +132,6 @@ def spread(
     start: Any, size: int, centre: Scalar, width: Float[Array, "*component"]
 ) -> Float[Array, "*component pixel"]:
     """Share of a Gaussian (centre and width in pixels) in each of `size` pixels from `start` on."""
-    edges = start + jnp.arange(size + 1) - 0.5
-    below = ndtr((edges - centre) / width[..., None])
-    return jnp.diff(below, axis=-1)
-
-
-def ndtr(x: Array) -> Array:
-    """Cumulative normal distribution; differences of it far from zero are exact to 1e-16, not relatively."""
-    return 0.5 * (1.0 + erf(x * np.sqrt(0.5)))
+    edges = start + jnp.arange(size + 1) - 0.5 - centre
+    apart = edges.reshape(*(1,) * width.ndim, -1) / width[..., None]
+    return jnp.diff(0.5 * (1.0 + erf(apart * np.sqrt(0.5))), axis=-1)

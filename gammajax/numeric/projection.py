@@ -72,7 +72,8 @@ def _plane(kind: str, native: Float[Array, "3"]) -> Float[Array, "2"]:
     x, y, z = native
     if kind == "TAN":
         depth = jnp.maximum(z, _LEAST_DEPTH)
-        return jnp.rad2deg(jnp.stack([y, -x]) / depth)
+        # What lies behind is pushed to one side: the opposite pole would else fall on the centre of the map.
+        return jnp.rad2deg(jnp.stack([y / depth + 100.0 * (depth - z), -x / depth]))
     return jnp.rad2deg(jnp.stack([jnp.arctan2(y, x), jnp.arctan2(z, jnp.hypot(x, y))]))
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import scipy.fft
 from jax import lax
 
-from gammajax._typing import Array, Bool, Float, Int
+from gammajax._typing import Array, Bool, Float, Int, Scalar
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.irf.mixture import at_pixel, spread
 from gammajax.models.nuisance import Nuisance
@@ -25,13 +25,13 @@ from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
 from gammajax.numeric.projection import TO_ICRS, direction
 from gammajax.numeric.safe import safe_divide
+from gammajax.numeric.tower import tower
+from gammajax.params.tree import slots
 from gammajax.predict.bend import bent
-
-Flux = Float[Array, "energy_true"] | Float[Array, "energy_true node"]
 
 
 class Spread(NamedTuple):
-    """Counts of a source on a part of the map per true energy (and node), and how they are dispersed."""
+    """Counts on a part of the map per unit of flux at each true energy (and node), and how they are dispersed."""
 
     counts: Float[Array, "*energy_true row column"]
     start: Int[Array, "2"]
@@ -67,18 +67,27 @@ def predict_cubes(
 
 def _signal(model: SkyModel, plan: Fold | Live, nodes: Array, weights: Array, group: CubeGroup) -> Array:
     varies = model.spatial is not None and model.spatial.energy_dependent
-    if varies:
-        flux = evaluate_spectrum(model.spectral, nodes) * weights
-    else:
-        flux = model.spectral.integrate(nodes, weights)
-    flux = flux[group.axis]
-    if isinstance(plan, Fold):
-        return jnp.einsum("dtn,dtnb->db", flux if varies else flux[..., None], plan.response)
+    flux = evaluate_spectrum(model.spectral, nodes) * weights if varies else model.spectral.integrate(nodes, weights)
+    response = plan.response if isinstance(plan, Fold) else _moving(model.spatial, group, plan)
+    return jnp.einsum("dtn,dtnb->db", (flux if varies else flux[..., None])[group.axis], response)
 
-    def one(flux: Array, cube: CubeGroup, nodes: Array) -> Array:
-        return collect(spread_source(model.spatial, flux, cube, plan, nodes), cube)
 
-    return jax.vmap(one)(flux, cubes(group), group.nodes[group.axis])
+@eqx.filter_jit
+def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
+    """The response of a source at rest in each cube of a group."""
+    return Fold(jax.vmap(lambda c, n: _response(spatial, c, n, plan))(cubes(group), group.nodes[group.axis]))
+
+
+def _moving(spatial: Any, group: CubeGroup, plan: Live) -> Float[Array, "dataset energy_true node bin"]:
+    """The response of a source as a function of its parameters, with derivatives that cost once for all directions."""
+    moving = ("lon_0", "lat_0", "sigma") if plan.factor == 0 else tuple(path for path, _, _ in slots(spatial))
+    chosen = [name for name in moving if hasattr(spatial, name)]
+
+    def at(x: tuple[Scalar, ...], data: tuple[SpatialModel, CubeGroup]) -> Array:
+        here = eqx.tree_at(lambda s: [getattr(s, name) for name in chosen], data[0], list(x))
+        return jax.vmap(lambda c, n: _response(here, c, n, plan))(cubes(data[1]), data[1].nodes[data[1].axis])
+
+    return tower(at)(tuple(getattr(spatial, name) for name in chosen), (spatial, group))
 
 
 def cubes(group: CubeGroup) -> Any:
@@ -86,47 +95,22 @@ def cubes(group: CubeGroup) -> Any:
     return dataclasses.replace(group, nodes=None, node_weights=None, is_sum=None, plans=())
 
 
-@eqx.filter_jit
-def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
-    """The response of a source at rest in each cube of a group."""
-    n = group.nodes.shape[1:] if spatial.energy_dependent else group.nodes.shape[1:2]
-
-    def one(cube: CubeGroup, nodes: Array) -> Array:
-        found = spread_source(spatial, jnp.ones(n), cube, plan, nodes)
-        parts = found.counts if spatial.energy_dependent else found.counts[:, None]
-
-        def dispersed(counts: Array, kernel: Array) -> Array:
-            return _bins(counts * kernel[:, None, None], found.start, cube)
-
-        return jax.vmap(jax.vmap(dispersed, (0, None)))(parts, found.kernel)
-
-    return Fold(jax.vmap(one)(cubes(group), group.nodes[group.axis]))
-
-
-def collect(found: Spread, cube: CubeGroup) -> Float[Array, "bin"]:
-    """Counts in the bins of one cube: the occupied ones, then the sums over the mask."""
-    per_energy = found.counts if found.counts.ndim == 3 else jnp.sum(found.counts, axis=1)
-    return _bins(jnp.einsum("te,tyx->eyx", found.kernel, per_energy), found.start, cube)
-
-
-def _bins(counts: Float[Array, "energy row column"], start: Int[Array, "2"], cube: CubeGroup) -> Float[Array, "bin"]:
-    n_energy, ny, nx = counts.shape
+def _response(spatial: SpatialModel, cube: CubeGroup, nodes: Array, plan: Live) -> Float[Array, "energy_true node bin"]:
+    """Counts in the bins of one cube per unit of flux at each true energy and node."""
+    found = _closed(spatial, cube, plan.reach) if plan.factor == 0 else _convolved(spatial, cube, plan.factor, nodes)
+    parts = found.counts if found.counts.ndim == 4 else found.counts[:, None]
+    ny, nx = parts.shape[-2:]
     energy, row, column = jnp.moveaxis(cube.place, -1, 0)
-    row, column = row - start[0], column - start[1]
+    row, column = row - found.start[0], column - found.start[1]
     within = (row >= 0) & (row < ny) & (column >= 0) & (column < nx)
-    each = counts[energy, jnp.clip(row, 0, ny - 1), jnp.clip(column, 0, nx - 1)]
-    inside = lax.dynamic_slice(cube.inside, (0, *start), (n_energy, ny, nx))
-    return jnp.concatenate([jnp.where(within, each, 0.0), jnp.einsum("eyx,eyx->e", inside, counts)])
+    each = parts[..., jnp.clip(row, 0, ny - 1), jnp.clip(column, 0, nx - 1)]
+    each *= jnp.where(within, found.kernel[:, energy], 0.0)[:, None]
+    inside = lax.dynamic_slice(cube.inside, (0, *found.start), (cube.inside.shape[0], ny, nx))
+    sums = jnp.einsum("myx,tnyx->tnm", inside, parts)[..., cube.plane] * found.kernel[:, None]
+    return jnp.concatenate([each, sums], axis=-1)
 
 
-def spread_source(spatial: Any, flux: Flux, cube: CubeGroup, plan: Live, nodes: Array) -> Spread:
-    """Counts of a source per true energy on the pixels of one cube, linear in `flux`."""
-    if plan.factor == 0:
-        return _closed(spatial, flux, cube, plan.reach)
-    return _convolved(spatial, flux, cube, plan.factor, nodes)
-
-
-def _closed(spatial: Any, flux: Array, cube: CubeGroup, reach: int) -> Spread:
+def _closed(spatial: Any, cube: CubeGroup, reach: int) -> Spread:
     """Point or round Gaussian: exact integrals of Gaussians over pixels.
 
     Of the counts that a Gaussian of the source (width s) and of the PSF (width g) put at a place, those at the mean of
@@ -148,31 +132,34 @@ def _closed(spatial: Any, flux: Array, cube: CubeGroup, reach: int) -> Spread:
         weight = safe_divide(weight, jnp.sum(weight, axis=1, keepdims=True))
         width = jnp.sqrt(jnp.square(width) + jnp.square(spatial.sigma))
         share = jnp.square(spatial.sigma / width)
-    weight *= flux[:, None]
     along = [spread(s, n, c, width * d) for s, n, c, d in zip(start, size, pixel[::-1], per_degree[::-1], strict=True)]
     if share is None:
-        counts = jnp.einsum("tg,tgy,tgx->tyx", at_centre * weight, *along)
+        counts = _outer(at_centre * weight, *along)
     else:
-        exposure = lax.dynamic_slice(cube.exposure, (0, *start), (flux.shape[0], *size))
-        counts = jnp.einsum("tg,tgy,tgx->tyx", at_centre * weight * (1.0 - share), *along)
-        counts += exposure * jnp.einsum("tg,tgy,tgx->tyx", weight * share, *along)
+        exposure = lax.dynamic_slice(cube.exposure, (0, *start), (cube.exposure.shape[0], *size))
+        counts = _outer(at_centre * weight * (1.0 - share), *along) + exposure * _outer(weight * share, *along)
     return Spread(counts, start, _kernel(pixel, cube))
 
 
-def _convolved(spatial: SpatialModel, flux: Array, cube: CubeGroup, factor: int, nodes: Array) -> Spread:
+def _outer(weight: Array, down: Array, right: Array) -> Float[Array, "energy_true row column"]:
+    """Sum over Gaussians of their products in both directions, as a matrix product."""
+    return jnp.einsum("tgy,tgx->tyx", weight[..., None] * down, right)
+
+
+def _convolved(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array) -> Spread:
     """Any shape: brightness times solid angle times exposure on the whole map, convolved with the PSF at its centre."""
     ny, nx = cube.exposure.shape[-2:]
     middle = (cube.lon[ny // 2, nx // 2], cube.lat[ny // 2, nx // 2]), cube.frame
     (lon, lat), frame = middle if spatial.centre is None else (spatial.centre, spatial.frame)
     pixel = cube.projection.pixel(lon, lat, frame)
     sky = _brightness(spatial, cube, factor, nodes) * cube.solid_angle
-    lit = flux[..., None, None] * sky * (cube.exposure[:, None] if spatial.energy_dependent else cube.exposure)
+    lit = sky * (cube.exposure[:, None] if spatial.energy_dependent else cube.exposure)
     per_degree = jnp.sqrt(jnp.sum(jnp.square(cube.projection.scale(lon, lat, frame)), axis=1))
     # A mean over sub-pixels has the box of the pixel in it once already: its variance is taken from the kernel.
     box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0
     widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in per_degree[::-1]]
     along = [spread(-cube.reach, 2 * cube.reach + 1, 0.0, width) for width in widths]
-    kernel = jnp.einsum("tg,tgy,tgx->tyx", cube.psf.at(pixel), *along)
+    kernel = _outer(cube.psf.at(pixel), *along)
     kernel = safe_divide(kernel, jnp.sum(kernel, axis=(1, 2), keepdims=True))
     counts = convolved(lit, kernel[:, None] if spatial.energy_dependent else kernel)
     return Spread(counts, jnp.zeros(2, int), _kernel(pixel, cube))

@@ -95,7 +95,7 @@ LISTS = [
     ("components: []", "it holds models, which Models.read reads"),
     ("datasets: [5]", "datasets entry 0 lacks name, type, filename"),
     ("datasets: [{name: a, type: SpectrumDataset}]", "datasets entry 0 lacks filename"),
-    ("datasets: [{name: a, type: MapDataset, filename: a.fits}]", "a is of type 'MapDataset', which is no spectrum"),
+    ("datasets: [{name: a, type: MapDatasets, filename: a.fits}]", "a is of type 'MapDatasets', which cannot be read"),
     ("datasets: [{name: a, type: SpectrumDataset, filename: 5}]", "filename of a must be a text, got 5"),
     ("datasets: [{name: a, type: SpectrumDataset, filename: $NO_SUCH_FOLDER/a.fits}]", "variable NO_SUCH_FOLDER"),
     ("datasets: [{name: a, type: SpectrumDataset, filename: a.fits}]", r"a\.fits does not exist"),

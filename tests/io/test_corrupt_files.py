@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from cube_files import dataset
 from dl3_files import write_run
 from made_spectra import on_off
 
 from gammajax.data import DataStore
 from gammajax.datasets.files import read_dataset
 from gammajax.errors import GammajaxError
+from gammajax.io.map_dataset import read_map_dataset
+from gammajax.io.map_dataset_write import write_map_dataset
+from gammajax.io.maps import read_healpix, read_map
 
 # Damaged headers make astropy and numpy complain; only exceptions are of interest here.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -78,3 +83,23 @@ def test_spectrum(spectrum, file):
     for seed in DAMAGES:
         assert survives(lambda _: read_dataset(spectrum / "pha_d0.fits"), spectrum / file, content, seed)
     (spectrum / file).write_bytes(content)
+
+
+@pytest.mark.parametrize("seed", DAMAGES)
+@pytest.mark.parametrize("on_off", [False, True])
+def test_cube(tmp_path, seed, on_off):
+    path = write_map_dataset(tmp_path / "cube.fits", dataset(on_off=on_off))
+    content = path.read_bytes()
+    for i in range(4):
+        assert survives(read_map_dataset, path, content, seed + 1000 * i)
+        assert survives(lambda p: read_map(p, "PSF"), path, content, seed + 1000 * i)
+
+
+def test_healpix(tmp_path):
+    table = fits.BinTableHDU.from_columns([fits.Column("CHANNEL1", "D", array=np.ones(12))], name="SKY")
+    table.header.update({"PIXTYPE": "HEALPIX", "ORDERING": "RING", "NSIDE": 1, "COORDSYS": "GAL"})
+    path = tmp_path / "sky.fits"
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
+    content = path.read_bytes()
+    for seed in range(300):
+        assert survives(read_healpix, path, content, seed)

@@ -5,13 +5,21 @@ direction; nothing needs to be registered. Built-in models carry Gammapy's tags 
 """
 
 from gammajax.models.spatial.base import SpatialModel, evaluate
+from gammajax.models.spatial.constant import ConstantFluxSpatial, ConstantSpatial
+from gammajax.models.spatial.disk import DiskSpatial
 from gammajax.models.spatial.gauss import GaussianSpatial, GeneralizedGaussianSpatial
 from gammajax.models.spatial.point import PointSpatial
+from gammajax.models.spatial.shell import Shell2Spatial, ShellSpatial
 
 __all__ = [
+    "ConstantFluxSpatial",
+    "ConstantSpatial",
+    "DiskSpatial",
     "GaussianSpatial",
     "GeneralizedGaussianSpatial",
     "PointSpatial",
+    "Shell2Spatial",
+    "ShellSpatial",
     "SpatialModel",
     "evaluate",
 ]

@@ -38,6 +38,17 @@ class Place(NamedTuple):
         """Angle to the centre [rad]; its derivatives are zero at the centre and opposite to it."""
         return jnp.arctan2(safe_sqrt(self.square), 1.0 - 2.0 * self.haversine)
 
+    @property
+    def separation_square(self) -> Scalar:
+        """Square of the separation [rad2], smooth at the centre."""
+        return self.spread(self.square, self.separation**2)
+
+    def spread(self, near: Scalar, far: Scalar) -> Scalar:
+        """`near`, a form of the sines that is quadratic at the centre, as one of the angles; `far` in the far half."""
+        apart = self.square > _NEAR
+        ratio = jnp.where(apart, self.separation**2 / jnp.where(apart, self.square, 1.0), 1.0)
+        return jnp.where(self.haversine < 0.5, near * ratio, far)
+
 
 def seen_from(lon_0: Scalar, lat_0: Scalar, lon: Scalar, lat: Scalar) -> Place:
     """The direction (lon, lat) as seen from (lon_0, lat_0), all in deg; no digits are lost at small separations."""
@@ -75,11 +86,7 @@ class Ellipse(NamedTuple):
     @property
     def distance_square(self) -> Scalar:
         """(separation / radius of the ellipse in that direction)^2: 1 on the ellipse."""
-        far = self.place.separation**2 * self.radius
-        apart = self.place.square > _NEAR
-        ratio = self.place.separation**2 / jnp.where(apart, self.place.square, 1.0)
-        near = self.stretched * jnp.where(apart, ratio, 1.0)
-        return jnp.where(self.place.haversine < 0.5, near, far)
+        return self.place.spread(self.stretched, self.place.separation**2 * self.radius)
 
 
 def ellipse(place: Place, size: Scalar, e: Scalar, phi: Scalar) -> Ellipse:

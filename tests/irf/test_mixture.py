@@ -1,0 +1,78 @@
+"""PSFs as sums of Gaussians: containment, pixels against brute force, places between points."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from gammajax.irf.mixture import at_pixel, fit_gaussians, mixture_of, ring_content, spread
+
+RAD = np.linspace(0.0025, 0.6, 240)
+
+
+def king(r, sigma, gamma=2.5):
+    """Density [deg-2] of a King profile."""
+    return (1 - 1 / gamma) / (2 * np.pi * sigma**2) * (1 + r**2 / (2 * gamma * sigma**2)) ** -gamma
+
+
+def brute(density, size, centre, n=31, samples=40):
+    """Share of a density in pixels of `size` [deg], by summing many points in each."""
+    points = (np.arange(n * samples) - (n * samples - 1) / 2) / samples
+    x, y = np.meshgrid((points - centre[0]) * size, (points - centre[1]) * size)
+    return density(np.hypot(x, y)).reshape(n, samples, n, samples).mean(axis=(1, 3)) * size**2
+
+
+@pytest.mark.parametrize("width", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (0.3, -0.45), (0.5, 0.5)])
+def test_pixels_against_brute_force_down_to_a_width_of_one_pixel(width, centre):
+    """A King profile with `sigma` of some pixels of 0.02 deg: error below 1e-3 of the peak."""
+    size = 0.02
+    table = king(RAD, width * size)
+    content = ring_content(RAD, table[None] * np.degrees(1) ** 2)
+    sigma, weight = fit_gaussians(content[0], content[1])
+    along = [np.asarray(spread(-15, 31, c, jnp.asarray(sigma / size))) for c in centre]
+    found = np.einsum("g,gy,gx->yx", weight[0], along[1], along[0])
+    expected = brute(lambda r: np.interp(r, RAD, table, right=0.0), size, centre) / content[1].sum()
+    assert np.max(np.abs(found - expected)) < 5e-4 * expected.max()
+
+
+def test_a_gaussian_is_itself():
+    density = np.exp(-0.5 * (RAD / 0.05) ** 2)
+    edges, content = ring_content(RAD, density[None])
+    sigma, weight = fit_gaussians(edges, content)
+    width = np.sqrt(np.sum(weight[0] * sigma**2))
+    np.testing.assert_allclose(width, 0.05, rtol=5e-2)
+    np.testing.assert_allclose(weight.sum(), 1.0, rtol=1e-3)
+
+
+def test_ring_content_is_the_integral_of_the_density():
+    edges, content = ring_content(RAD, king(RAD, 0.05)[None] * np.degrees(1) ** 2)
+    inside = 1 - (1 + edges[-1] ** 2 / (2 * 2.5 * 0.05**2)) ** (1 - 2.5)
+    np.testing.assert_allclose(content.sum(), inside, rtol=3e-4)
+    assert edges[0] == 0
+
+
+def test_places_without_psf_have_no_weight():
+    density = np.stack([king(RAD, 0.05), np.zeros_like(RAD)])
+    edges, content = ring_content(RAD, density)
+    _, weight = fit_gaussians(edges, content)
+    assert weight[0].sum() > 0.9
+    assert np.all(weight[1] == 0)
+    _, nothing = fit_gaussians(edges, 0 * content)
+    assert np.all(nothing == 0)
+
+
+def test_between_points_the_psf_is_linear():
+    density = np.stack([king(RAD, s) for s in (0.04, 0.08)], axis=-1)[None, :, None, :]
+    psf = mixture_of(RAD, density, np.array([0.0, 10.0]), np.array([0.0]))
+    low, middle, high = (np.asarray(psf.at(jnp.array([x, 3.0]))) for x in (0.0, 5.0, 10.0))
+    np.testing.assert_allclose(middle, 0.5 * (low + high), atol=1e-12)
+    np.testing.assert_allclose(psf.at(jnp.array([-7.0, 0.0])), low)
+    assert np.all(psf.weight >= 0)
+
+
+def test_shares_are_smooth_in_centre_and_width():
+    check_grads(lambda c, w: spread(0, 7, c, w), (jnp.asarray(2.5), jnp.array([0.3, 1.5])), order=2)
+    slope = jax.grad(lambda c: spread(0, 7, c, jnp.array([0.4])).sum())(jnp.asarray(3.0))
+    assert abs(slope) < 1e-12
