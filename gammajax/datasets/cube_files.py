@@ -11,11 +11,12 @@ from gammajax._typing import Edges, Float
 from gammajax.datasets.cube import MapDataset
 from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
-from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset, write_map_dataset
+from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset
+from gammajax.io.map_dataset_write import write_map_dataset
 
 
 def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
-    """Read a `MapDataset` file of Gammapy. Raises `DatasetError` for an on-off cube or one without energies or exposure.
+    """Read a `MapDataset` file of Gammapy. Raises `DatasetError` for an on-off cube or one without exposure.
 
     >>> read_cube("fermi-3fhl-gc/fermi-3fhl-gc.fits.gz", "gc")                          # doctest: +SKIP
     """
@@ -91,8 +92,8 @@ def _cells(table: Table, name: str) -> list[Any]:
 def kernel_of(edisp: EdispMap, energy_true: Edges, energy: Edges) -> EdispMap:
     """The probabilities of a table over migra for bins of energy, at the centres of the true-energy bins.
 
-    `R_ij = int dP/dmu dmu` over `mu = E'_j / E_i`, from the cumulative of the table, which is normalised to one where it
-    is not empty. Values at the centres of true energy are interpolated linearly in ln E.
+    `R_ij = int dP/dmu dmu` over `mu = E'_j / E_i`, from the cumulative of the table, which is normalised to one where
+    it is not empty. Values at the centres of true energy are interpolated linearly in ln E.
     """
     assert edisp.migra is not None
     width = np.diff(edisp.migra)[:, None, None]

@@ -20,7 +20,6 @@ from gammapy.data import DataStore as ReferenceStore  # noqa: E402
 from gammapy.datasets import MapDataset as ReferenceDataset  # noqa: E402
 from gammapy.makers import DatasetsMaker, FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker  # noqa: E402
 from gammapy.maps import Map, MapAxis, WcsGeom  # noqa: E402
-from regions import CircleSkyRegion  # noqa: E402
 
 import gammajax as gj  # noqa: E402
 
@@ -45,11 +44,11 @@ class Setup:
 SETUPS = {
     "hess": Setup("hess-dl3-dr1", (20326, 20327), SkyCoord("258.39d", "-39.76d"), "icrs", "TAN", 0.04, (6.0, 5.0),
                   np.geomspace(0.5, 20.0, 9), np.geomspace(0.3, 40.0, 21), ("offset-max", "aeff-default"), 2.5),
-    "hess galactic": Setup("hess-dl3-dr1", (20326, 20327), SkyCoord("347.3d", "-0.5d", frame="galactic"), "galactic", "CAR",
-                           0.05, (5.0, 5.0), np.geomspace(0.3, 30.0, 7), np.geomspace(0.2, 60.0, 13),
+    "hess galactic": Setup("hess-dl3-dr1", (20326, 20327), SkyCoord("347.3d", "-0.5d", frame="galactic"), "galactic",
+                           "CAR", 0.05, (5.0, 5.0), np.geomspace(0.3, 30.0, 7), np.geomspace(0.2, 60.0, 13),
                            ("offset-max", "aeff-max", "edisp-bias", "bkg-peak"), 2.0),
-    "cta-1dc": Setup("cta-1dc/index/gps", (110380, 111140), SkyCoord("0d", "0d", frame="galactic"), "galactic", "CAR", 0.1,
-                     (10.0, 8.0), np.geomspace(0.1, 10.0, 11), np.geomspace(0.08, 12.0, 15),
+    "cta-1dc": Setup("cta-1dc/index/gps", (110380, 111140), SkyCoord("0d", "0d", frame="galactic"), "galactic", "CAR",
+                     0.1, (10.0, 8.0), np.geomspace(0.1, 10.0, 11), np.geomspace(0.08, 12.0, 15),
                      ("aeff-default", "offset-max"), 3.5),
 }  # fmt: skip
 
