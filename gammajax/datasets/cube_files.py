@@ -47,7 +47,7 @@ def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
 
 def write_cube(dataset: MapDataset, path: str | Path) -> Path:
     """Write a cube as Gammapy reads it."""
-    arrays = {key: np.asarray(getattr(dataset, key)) for key in _ARRAYS}
+    arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in _ARRAYS}
     return write_map_dataset(
         path,
         MapDatasetFile(

@@ -1,6 +1,6 @@
 """Background rates at many places of a field of view, on the host: energies and places are interpolated one by one.
 
-The numbers are those of `Background2D.integrate` and `Background3D.integrate`. ln B is linear in energy and in place: the
+The numbers are those of `Background2D.integrate` and `Background3D.integrate`. ln B is linear in energy and place: the
 table is brought to the wanted energies first, once for all places.
 """
 

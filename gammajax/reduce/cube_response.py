@@ -91,8 +91,8 @@ def edisp_map(
 ) -> EdispMap:
     """Kernels (see `EnergyDispersion.kernel`) at the pixels of a coarse grid, with the exposure as weight."""
     edisp = observation.edisp
-    # cells below zero are clipped after the interpolation, which is not linear then
-    grid = _grid_of_offsets(edisp.offset, plan, linear=not np.any(np.asarray(edisp.values) < 0))
+    # cells below zero are clipped after the interpolation, which is not linear then: close steps for all, one program
+    grid = _grid_of_offsets(edisp.offset, plan, linear=False)
     rows, total = (np.asarray(x) for x in edisp.contents(plan.energy_true, plan.energy, grid))
     at = np.minimum(offset.ravel(), grid[-1])
     values = _linear(grid, rows.reshape(len(grid), -1), at).reshape(-1, *rows.shape[1:])
