@@ -85,7 +85,7 @@ def to_value(x: Any, unit: str | u.UnitBase, what: str = "value") -> np.ndarray 
     if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
         x = x.tolist()
     if isinstance(x, list | tuple) and any(isinstance(item, str | u.Quantity) for item in x):
-        return np.array([to_value(item, unit, what) for item in x])
+        return _bare([to_value(item, unit, what) for item in x], unit, what)
     return _bare(x, unit, what)
 
 

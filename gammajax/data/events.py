@@ -14,15 +14,16 @@ from gammajax.data.phase import Ephemeris, in_phase
 from gammajax.errors import ConfigError, nearest
 from gammajax.geom.regions import Circle, circle
 from gammajax.io.dl3 import TimeReference
-from gammajax.numeric.sphere import separation
+from gammajax.numeric.sphere import mean_direction, separation
+from gammajax.tables import Shown, range_text
 from gammajax.units import to_value
 
 _KNOWN = ("time", "ra", "dec", "energy", "event_id")
 _UNITS = {"time": "s", "ra": "deg", "dec": "deg", "energy": "TeV"}
 
 
-@dataclass(frozen=True)
-class Events:
+@dataclass(frozen=True, repr=False)
+class Events(Shown):
     """Reconstructed events as host arrays of one length.
 
     time [s since `reference`], ra in [0, 360) and dec [deg, ICRS], energy [TeV], event_id (no key: it repeats
@@ -42,10 +43,21 @@ class Events:
     def __len__(self) -> int:
         return len(self.time)
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
+        return f"Events: {len(self)}"
+
+    def _about(self) -> dict[str, str]:
+        others = ", ".join(self.columns)
         if not len(self):
-            return "Events(0)"
-        return f"Events({len(self)}, {self.energy.min():.3g} .. {self.energy.max():.3g} TeV)"
+            return {"columns": others}
+        ra, dec = self.centre
+        first, last = (self.reference.to_time(t).iso for t in (self.time.min(), self.time.max()))
+        return {
+            "energy": range_text(self.energy, "TeV"),
+            "time": f"{first} .. {last} ({self.reference.scale.upper()})",
+            "centre": f"ra {ra:.3f} deg, dec {dec:.3f} deg",
+            "columns": others,
+        }
 
     def __getitem__(self, name: str) -> np.ndarray:
         """A column by its name in the file. Raises `ConfigError` where there is none."""
@@ -60,6 +72,11 @@ class Events:
     def radec(self) -> SkyCoord:
         """Directions as astropy coordinates."""
         return SkyCoord(self.ra, self.dec, unit="deg")
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The mean direction (ra, dec) [deg]; NaN without events."""
+        return mean_direction(self.ra, self.dec)
 
     @property
     def times(self) -> Time:

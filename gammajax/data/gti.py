@@ -10,10 +10,11 @@ from astropy.time import Time
 
 from gammajax.errors import ConfigError
 from gammajax.io.dl3 import TimeReference
+from gammajax.tables import html_summary
 from gammajax.units import to_number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GTI:
     """Intervals during which the telescope took usable data: start, stop [s since `reference`].
 
@@ -42,7 +43,14 @@ class GTI:
         return len(self.start)
 
     def __repr__(self) -> str:
-        return f"GTI({len(self)} intervals, {self.time_sum:.1f} s)"
+        many = f"{len(self)} interval{'' if len(self) == 1 else 's'}, {self.time_sum:.1f} s"
+        if not len(self):
+            return f"GTI({many})"
+        first, last = (self.reference.to_time(t).iso for t in (self.start.min(), self.stop.max()))
+        return f"GTI({many}, {first} .. {last} {self.reference.scale.upper()})"
+
+    def _repr_html_(self) -> str:
+        return html_summary(repr(self), {}, self.table)
 
     @property
     def time_sum(self) -> float:

@@ -19,6 +19,7 @@ from gammajax.errors import ConfigError, EmptyRun, FileFormatError, GammajaxErro
 from gammajax.io.dl3 import HDULocation, PointingTable, RunInfo, find_pointing, pointing_table
 from gammajax.io.fits import open_fits
 from gammajax.io.irf import KINDS
+from gammajax.io.paths import is_file
 from gammajax.irf import (
     Background2D,
     Background3D,
@@ -30,6 +31,7 @@ from gammajax.irf import (
     RadMax,
 )
 from gammajax.numeric.sphere import separation
+from gammajax.tables import Shown
 
 USED = ("events", "gti", "aeff", "edisp", "psf", "rad_max")
 """The types of HDU whose files must exist when a run is opened."""
@@ -38,7 +40,7 @@ OPTIONAL = ("bkg", "pointing")
 """The types of HDU that are read, and missed, only when they are asked for; all others in an index are ignored."""
 
 
-class Observation:
+class Observation(Shown):
     """One run: events, good time intervals, pointing and responses, each read at first use and then kept.
 
     Until then only file names are held: observations are cheap, and travel to worker processes without their
@@ -53,8 +55,27 @@ class Observation:
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in ("obs_id", "locations", "_cuts")}
 
-    def __repr__(self) -> str:
-        return f"Observation({self.obs_id}, {', '.join(path.name for path in self.files) or 'no files'})"
+    def _title(self) -> str:
+        return f"Observation {self.obs_id}"
+
+    def _about(self) -> dict[str, str]:
+        """To look at a run reads no file: what it tells besides its files, it tells once it was read."""
+        about = {
+            "files": ", ".join(path.name for path in self.files) or "none",
+            "responses": ", ".join(place.kind for kind, place in self.locations.items() if kind not in USED[:2]),
+            "cuts": ", ".join(type(cut).__name__ for cut in self._cuts),
+        }
+        if "_run" not in self.__dict__:
+            return {**about, "content": "not read yet: info() reads it"}
+        meta, _, gti = self._run
+        return {
+            "telescope": meta.telescope,
+            "target": meta.target,
+            "pointing": f"ra {meta.ra_pnt:.4f} deg, dec {meta.dec_pnt:.4f} deg" if np.isfinite(meta.ra_pnt) else "",
+            "good time": repr(self.__dict__.get("gti", gti)),
+            "events": str(len(self.__dict__.get("events", self._run[1]))),
+            **about,
+        }
 
     @property
     def files(self) -> list[Path]:
@@ -278,7 +299,7 @@ class Observation:
         if "bkg" not in self.locations:
             return None
         place = self._place("bkg")
-        if not place.path.is_file():
+        if not is_file(place.path):
             raise MissingFile(f"run {self.obs_id}: {place.path} ({place.kind}) is listed but absent")
         if place.kind not in CLASSES:
             raise FileFormatError(

@@ -6,6 +6,7 @@ from typing import Any, overload
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, Table
+from astropy.units import UnitsError
 
 from gammajax.data.gti import GTI
 from gammajax.data.observation import USED, Observation
@@ -21,7 +22,8 @@ from gammajax.errors import (
 from gammajax.geom.regions import lonlat
 from gammajax.io.dl3 import RunInfo
 from gammajax.numeric.sphere import separation
-from gammajax.units import to_number, to_value
+from gammajax.tables import html_summary
+from gammajax.units import to_number
 
 
 class Observations(Sequence[Observation]):
@@ -70,7 +72,18 @@ class Observations(Sequence[Observation]):
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Observations({len(self)} runs{failed})"
+        numbers = [str(run.obs_id) for run in self._list[:6]] + ["..."] * (len(self) > 6)
+        return f"Observations({len(self)} runs{failed}{': ' if numbers else ''}{', '.join(numbers)})"
+
+    def _repr_html_(self) -> str:
+        columns = {
+            "obs_id": self.ids,
+            "files": [", ".join(path.name for path in run.files) for run in self],
+            "responses": [" ".join(p.kind for t, p in run.locations.items() if t not in USED[:2]) for run in self],
+        }
+        more = {"failed": "; ".join(f"{key}: {why}" for key, why in self.failures.items())} if self.failures else {}
+        listed = Table(columns) if len(self) else None
+        return html_summary(f"{len(self)} runs; table() reads and lists them", more, listed)
 
     @property
     def ids(self) -> np.ndarray:
@@ -276,9 +289,9 @@ def position_lonlat(position: Any) -> tuple[float, float]:
         if isinstance(position, SkyCoord):
             return lonlat(position)
         lon, lat = position
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnitsError) as error:
         raise ConfigError(f"{position!r} is no position such as '83.63 22.01' [deg] or (ra, dec): {error}") from error
-    return float(to_value(lon, "deg", "ra")), float(to_value(lat, "deg", "dec"))
+    return to_number(lon, "deg", "ra"), to_number(lat, "deg", "dec")
 
 
 def bare_name(name: Any) -> str:

@@ -1,6 +1,7 @@
 """A folder or a list of DL3 files, and the runs in it."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +14,15 @@ from gammajax.data.observation import USED, Observation
 from gammajax.data.observations import Observations, bare_name, position_lonlat
 from gammajax.errors import ConfigError, GammajaxError, MissingFile, NoSuchObservation, nearest
 from gammajax.io.dl3 import HDULocation, index_paths, read_hdu_index, read_obs_index, scan_responses, scan_run
+from gammajax.io.paths import is_file, is_folder
 from gammajax.numeric.sphere import separation
+from gammajax.tables import Shown, html_summary
 from gammajax.units import to_value
 
 log = logging.getLogger(__name__)
 
 
-class DataStore:
+class DataStore(Shown):
     """The runs that index tables or a list of files name. Only those tables are read until a run is used."""
 
     def __init__(self, columns: dict[str, np.ndarray], locations: Iterable[HDULocation], source: str = ""):
@@ -63,8 +66,17 @@ class DataStore:
         columns["OBJECT"] = np.array([info.target for info in infos.values()], dtype=str)
         return cls(columns, places, f"{len(infos)} files")
 
-    def __repr__(self) -> str:
-        return f"DataStore({self.source!r}, {len(self.obs_ids)} runs listed)"
+    def _title(self) -> str:
+        return f"DataStore {self.source}: {len(self)} runs listed"
+
+    def _about(self) -> dict[str, str]:
+        kinds = Counter(place.kind for places in self._places.values() for place in places.values())
+        names = next((self._columns[key] for key in ("OBJECT", "TARGET_NAME") if key in self._columns), ())
+        targets = Counter(map(str, names))
+        return {"HDUs": _counted(kinds), "targets": _counted(targets)}
+
+    def _repr_html_(self) -> str:
+        return html_summary(self._title(), self._about(), self.obs_table)
 
     def __len__(self) -> int:
         return len(self.obs_ids)
@@ -94,9 +106,9 @@ class DataStore:
             have = ", ".join(places) or "nothing"
             raise MissingFile(f"run {obs_id} has no events: the HDU index of {self.source} lists {have} for it")
         for place in places.values():
-            if not place.path.suffix and place.path.is_dir():
+            if not place.path.suffix and is_folder(place.path):
                 raise MissingFile(f"run {obs_id}: the {place.kind} have no FILE_NAME in the HDU index of {self.source}")
-            if place.type in {*USED, *required} and not place.path.is_file():
+            if place.type in {*USED, *required} and not is_file(place.path):
                 raise MissingFile(f"run {obs_id}: {place.path} ({place.kind}) is listed in {self.source} but absent")
         return Observation(int(obs_id), places)
 
@@ -176,9 +188,11 @@ class DataStore:
 
     def _pointing(self, obs_id: int) -> tuple[float, float]:
         row = self._rows.get(obs_id)
-        if row is None or not {"RA_PNT", "DEC_PNT"} <= set(self._columns):
-            return self._from_run(obs_id, "pointing_radec", (np.nan, np.nan))
-        return self._columns["RA_PNT"][row], self._columns["DEC_PNT"][row]
+        if row is not None and {"RA_PNT", "DEC_PNT"} <= set(self._columns):
+            found = self._columns["RA_PNT"][row], self._columns["DEC_PNT"][row]
+            if np.isfinite(found).all():
+                return found
+        return self._from_run(obs_id, "pointing_radec", (np.nan, np.nan))
 
     def _targets(self, obs_id: int) -> list[str]:
         row, names = self._rows.get(obs_id), [key for key in ("OBJECT", "TARGET_NAME") if key in self._columns]
@@ -193,6 +207,12 @@ class DataStore:
         except GammajaxError as error:
             log.warning("run %d cannot be selected: %s", obs_id, error)
             return absent
+
+
+def _counted(counts: Counter[str], most: int = 8) -> str:
+    """The commonest of some names, with their numbers, for a person to read."""
+    texts = [f"{name or '(no name)'} {n}" for name, n in counts.most_common(most)]
+    return ", ".join(texts + [f"and {len(counts) - most} more"] * (len(counts) > most))
 
 
 def _numbers(ids: Any) -> np.ndarray:

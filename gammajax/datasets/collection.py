@@ -164,7 +164,8 @@ def as_datasets(datasets: Dataset | Iterable[Dataset]) -> Datasets:
         return datasets
     if isinstance(datasets, _KNOWN):
         return Datasets([datasets])
-    found = list(datasets) if isinstance(datasets, Iterable) and not isinstance(datasets, str) else [datasets]
+    given: Any = datasets
+    found: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for item in found:
         if not isinstance(item, _KNOWN):
             kinds = ", ".join(k.__name__ for k in _KNOWN)

@@ -16,6 +16,7 @@ from gammajax.checks import whole
 from gammajax.errors import ConfigError, FileFormatError
 from gammajax.geom.parse import region
 from gammajax.geom.pixel_area import solid_angles
+from gammajax.geom.shapes import Compound
 from gammajax.numeric.sphere import separation
 from gammajax.units import to_number
 
@@ -311,9 +312,26 @@ class SkyGrid:
 
     def weights(self, regions: Any, oversampling: int = 10) -> Image:
         """The share of each pixel that lies in the regions, (lat, lon), from a grid inside each pixel."""
-        fine = self.upsample(oversampling).mask(regions)
-        ny, nx = self.shape
-        return fine.reshape(ny, oversampling, nx, oversampling).mean(axis=(1, 3))
+        shares, chosen = np.zeros(self.shape), region(regions)
+        near = _near(chosen, *self.radec, 2 * max(self.pixel_scales))
+        if not near.any():
+            return shares
+        columns = np.flatnonzero(near.any(axis=0))
+        columns = slice(int(columns[0]), int(columns[-1]) + 1)
+        for row in np.flatnonzero(near.any(axis=1)):
+            rows = slice(int(row), int(row) + 1)
+            fine = self._part(rows, columns).upsample(oversampling).mask(chosen)
+            shares[rows, columns] = fine.reshape(1, oversampling, -1, oversampling).mean(axis=(1, 3))
+        return shares
+
+
+def _near(given: Any, ra: Image, dec: Image, margin: float) -> Bool[np.ndarray, "lat lon"]:
+    """True where a circle of `margin` [deg] around a direction may meet a region."""
+    if isinstance(given, Compound):
+        first = _near(given.first, ra, dec, margin)
+        return first | _near(given.second, ra, dec, margin) if given.operator in ("or", "xor") else first
+    lon, lat = given.center
+    return separation(lon, lat, ra, dec) < given.extent + margin
 
 
 def _overlap(middle: float, size: int, total: int) -> tuple[slice, bool]:

@@ -26,6 +26,7 @@ from gammajax.io.hdf5 import hdf5_or_json, write_tree
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem, as_models
 from gammajax.likelihood.terms import least_stat
+from gammajax.likelihood.vanishing import check_predicted
 from gammajax.models.collection import Models
 from gammajax.models.covariance import Covariance
 from gammajax.params.tree import has_weights
@@ -208,7 +209,9 @@ def make_problem(
     unseen = [name for name, wanted in models.datasets_names.items() if wanted == ()]
     if unseen:
         raise UnknownDataset(f"{', '.join(unseen)} act on no dataset: datasets_names is empty")
-    return Problem(datasets, models, nodes=whole(nodes, "nodes"), dense=dense)
+    problem = Problem(datasets, models, nodes=whole(nodes, "nodes"), dense=dense)
+    check_predicted(problem, datasets.names)
+    return problem
 
 
 class _End(NamedTuple):

@@ -5,6 +5,7 @@ from pathlib import Path
 from gammajax.errors import ConfigError, FileFormatError, MissingFile
 from gammajax.geom.parse import region
 from gammajax.geom.shapes import Region
+from gammajax.io.paths import is_file
 
 
 def read_region(path: str | Path) -> Region:
@@ -15,7 +16,7 @@ def read_region(path: str | Path) -> Region:
     >>> on = read_region("on.reg")  # doctest: +SKIP
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise MissingFile(f"{path} does not exist")
     try:
         text = path.read_text()

@@ -14,7 +14,6 @@ from scipy.optimize import nnls
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.numeric.interp import bracket
-from gammajax.numeric.projection import Projection
 
 COMPONENTS = 12
 """Gaussians per energy; those that no place needs are dropped."""
@@ -52,7 +51,7 @@ def fit_gaussians(
 
     `rad_edges` are the radii [deg] between rings, `content` the share of events in each ring at several places. Rings
     count by the square root of their area: what matters is the error of the density. Places without PSF get weights
-    of zero; the others sum to one.
+    of zero; of the others one in all lies inside the last radius.
     """
     total = content.sum(axis=1)
     known = total > 0
@@ -123,15 +122,14 @@ def _thinned(n: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
-def scale_of(projection: Projection, lon: Scalar, lat: Scalar) -> Float[Array, "2"]:
-    """Pixels per degree along the axes x and y of the map, for the width of a round Gaussian at one direction."""
-    return jnp.sqrt(jnp.sum(jnp.square(projection.scale(lon, lat)), axis=1))
-
-
 def spread(
-    start: Any, size: int, centre: Scalar, width: Float[Array, "*component"]
-) -> Float[Array, "*component pixel"]:
-    """Share of a Gaussian (centre and width in pixels) in each of `size` pixels from `start` on."""
-    edges = start + jnp.arange(size + 1) - 0.5 - centre
+    start: Any, size: int, centre: Scalar, width: Float[Array, "*component"], half: Any
+) -> tuple[Float[Array, "*component pixel"], Float[Array, "*component"]]:
+    """Share of a Gaussian (centre and width in pixels) in each of `size` pixels from `start` on, and within its window.
+
+    The window reaches `half` pixels to both sides of the centre. It moves with the centre, not with the pixels: shares are
+    continuous in the centre.
+    """
+    edges = jnp.clip(start + jnp.arange(size + 1) - 0.5 - centre, -half, half)
     apart = edges.reshape(*(1,) * width.ndim, -1) / width[..., None]
-    return jnp.diff(0.5 * (1.0 + erf(apart * np.sqrt(0.5))), axis=-1)
+    return 0.5 * jnp.diff(erf(apart * np.sqrt(0.5)), axis=-1), erf(half * np.sqrt(0.5) / width)

@@ -26,7 +26,7 @@ from gammajax.models.spectral.base import evaluate as evaluate_spectrum
 from gammajax.numeric.projection import TO_ICRS, direction
 from gammajax.numeric.safe import safe_divide
 from gammajax.numeric.tower import tower
-from gammajax.params.tree import slots
+from gammajax.params.field import ParamSpec, spec_of
 from gammajax.predict.bend import bent
 
 
@@ -80,8 +80,8 @@ def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
 
 def _moving(spatial: Any, group: CubeGroup, plan: Live) -> Float[Array, "dataset energy_true node bin"]:
     """The response of a source as a function of its parameters, with derivatives that cost once for all directions."""
-    moving = ("lon_0", "lat_0", "sigma") if plan.factor == 0 else tuple(path for path, _, _ in slots(spatial))
-    chosen = [name for name in moving if hasattr(spatial, name)]
+    declared = [field.name for field in dataclasses.fields(spatial) if isinstance(spec_of(field), ParamSpec)]
+    chosen = [name for name in declared if plan.factor or name in ("lon_0", "lat_0", "sigma")]
 
     def at(x: tuple[Scalar, ...], data: tuple[SpatialModel, CubeGroup]) -> Array:
         here = eqx.tree_at(lambda s: [getattr(s, name) for name in chosen], data[0], list(x))
@@ -128,11 +128,13 @@ def _closed(spatial: Any, cube: CubeGroup, reach: int) -> Spread:
     weight, width = cube.psf.at(pixel), cube.psf.sigma
     share = None
     if isinstance(spatial, GaussianSpatial):
-        # The weights of a point are those inside the radius of the PSF; here nothing may be lost or won beyond it.
-        weight = safe_divide(weight, jnp.sum(weight, axis=1, keepdims=True))
         width = jnp.sqrt(jnp.square(width) + jnp.square(spatial.sigma))
         share = jnp.square(spatial.sigma / width)
-    along = [spread(s, n, c, width * d) for s, n, c, d in zip(start, size, pixel[::-1], per_degree[::-1], strict=True)]
+    axes = zip(start, size, pixel[::-1], per_degree[::-1], strict=True)
+    along, within = zip(*(spread(s, n, c, width * d, reach - 1.0) for s, n, c, d in axes), strict=True)
+    if share is not None:
+        # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond.
+        weight = safe_divide(weight, jnp.sum(weight * within[0] * within[1], axis=1, keepdims=True))
     if share is None:
         counts = _outer(at_centre * weight, *along)
     else:
@@ -158,7 +160,7 @@ def _convolved(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
     # A mean over sub-pixels has the box of the pixel in it once already: its variance is taken from the kernel.
     box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0
     widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in per_degree[::-1]]
-    along = [spread(-cube.reach, 2 * cube.reach + 1, 0.0, width) for width in widths]
+    along = [spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0)[0] for width in widths]
     kernel = _outer(cube.psf.at(pixel), *along)
     kernel = safe_divide(kernel, jnp.sum(kernel, axis=(1, 2), keepdims=True))
     counts = convolved(lit, kernel[:, None] if spatial.energy_dependent else kernel)
@@ -192,8 +194,8 @@ def _directions(cube: CubeGroup, frame: str, factor: int) -> tuple[Array, Array]
     else:
         shift = (jnp.arange(factor) + 0.5) / factor - 0.5
         down, right = jnp.gradient(vector, axis=(1, 2))
-        points = vector + shift[:, None, None, None, None] * down + shift[None, :, None, None, None] * right
-        points = points.reshape(-1, *vector.shape)
+        dy, dx = (x.reshape(-1, 1, 1, 1) for x in jnp.meshgrid(shift, shift))
+        points = vector[None] + dy * down[None] + dx * right[None]
     x, y, z = jnp.moveaxis(points, 1, 0)
     return jnp.rad2deg(jnp.arctan2(y, x)) % 360.0, jnp.rad2deg(jnp.arctan2(z, jnp.hypot(x, y)))
 

@@ -2,16 +2,21 @@
 
 import datetime
 import os
+import reprlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
+from astropy.units import UnitsError
 
 from gammajax.errors import ConfigError, UnitMismatch
 from gammajax.units import to_value
+
+_HUGE = 2**62
+"""No whole number of a configuration is larger."""
 
 
 def required(content: Mapping[str, Any], key: str, where: str) -> Any:
@@ -38,15 +43,17 @@ def text(value: Any, where: str) -> str:
 
 def number(value: Any, where: str) -> float:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise ConfigError(f"{where} must be a number, got {value!r}")
+    # a whole number of YAML may be larger than any float
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ConfigError(f"{where} must be a number, got {reprlib.repr(value)}")
     return float(value)
 
 
-def integer(value: Any, where: str, least: int | None = None) -> int:
-    """A whole number, from `least` on."""
-    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
-        raise ConfigError(f"{where} must be a whole number{'' if least is None else f' from {least}'}, got {value!r}")
+def integer(value: Any, where: str, least: int = -_HUGE, most: int = _HUGE) -> int:
+    """A whole number, from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        limits = ("" if least == -_HUGE else f" from {least}") + ("" if most == _HUGE else f" to {most}")
+        raise ConfigError(f"{where} must be a whole number{limits}, got {reprlib.repr(value)}")
     return value
 
 
@@ -101,8 +108,10 @@ def position(content: Mapping[str, Any], where: str) -> SkyCoord:
         raise ConfigError(f"{where}: lon {lon!r}, lat {lat!r} are no position: write for example '83.63 deg'")
     try:
         return SkyCoord(lon, lat, frame=frame)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{where}: lon {lon!r}, lat {lat!r} are no position: {error}") from error
+    except (ValueError, TypeError, UnitsError) as error:
+        raise ConfigError(
+            f"{where}: lon {lon!r}, lat {lat!r} are no position: {error}; write for example '83.63 deg'"
+        ) from error
 
 
 def mapping(value: Any, where: str) -> dict[str, Any]:

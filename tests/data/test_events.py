@@ -34,8 +34,8 @@ def test_selections(events):
 
 
 def test_repr(events):
-    assert repr(events) == "Events(6, 0.001 .. 100 TeV)"
-    assert repr(events.select(np.zeros(6, bool))) == "Events(0)"
+    assert repr(events).splitlines()[:2] == ["Events: 6", "  energy  0.001 .. 100 TeV"]
+    assert repr(events.select(np.zeros(6, bool))).splitlines()[0] == "Events: 0"
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_complete_run(run):
     assert run.edisp.kernel(np.array([1.0, 2.0]), np.array([0.1, 10.0]), 0.5)[0, 0] == pytest.approx(1, rel=1e-5)
     assert [path.name for path in run.files] == ["run.fits"]
     assert "livetime     45.0 s" in run.info()
-    assert repr(run) == "Observation(7, run.fits)"
+    assert repr(run).splitlines()[:3] == ["Observation 7", "  telescope  TEST", "  target     Crab"]
 
 
 def test_responses_hold_arrays_only(run):

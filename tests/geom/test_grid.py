@@ -61,7 +61,12 @@ def test_solid_angles():
     corner = np.arctan(x * y[:, None] / np.sqrt(1 + x**2 + y[:, None] ** 2))
     np.testing.assert_allclose(tan.solid_angle, np.diff(np.diff(corner, axis=0), axis=1), rtol=1e-8)
     assert GRIDS["all sky"].solid_angle.sum() == pytest.approx(4 * np.pi, rel=1e-8)
-    assert SkyGrid.create(npix=(2, 1), binsz=180.0).solid_angle.sum() == pytest.approx(4 * np.pi, rel=1e-5)
+    assert SkyGrid.create(npix=(2, 1), binsz=180.0).solid_angle.sum() == pytest.approx(4 * np.pi, rel=1e-12)
+    for grid in (tan, GRIDS["CAR"], GRIDS["CAR, Galactic"], GRIDS["TAN"]):
+        header = grid.to_header()
+        # a matrix that turns nothing visible, but is no unit matrix: the general way
+        header["PC1_2"], header["PC2_1"] = 1e-9, -1e-9
+        np.testing.assert_allclose(SkyGrid.from_header(header).solid_angle, grid.solid_angle, rtol=1e-8)
     ait = GRIDS["AIT"]
     middle = ait.solid_angle[10:-10, 20:-20]
     np.testing.assert_allclose(middle, np.radians(5.0) ** 2, rtol=1e-6, err_msg="AIT has equal areas")
@@ -149,6 +154,12 @@ def test_regions():
     assert area == pytest.approx(2 * np.pi * (1 - np.cos(np.radians(0.52))), rel=5e-3)
     two = [circle, "galactic;circle(-1.0, 0.0, 0.2)"]
     assert grid.mask(two).sum() == mask.sum() + grid.mask(two[1]).sum()
+    ring = "galactic;annulus(0, 0, 0.3, 0.6)\ngalactic;-circle(0.4, 0, 0.2)"
+    for regions in (two, ring):
+        fine = grid.upsample(10).mask(regions)
+        np.testing.assert_allclose(grid.weights(regions), fine.reshape(20, 10, 30, 10).mean(axis=(1, 3)), atol=1e-9)
+    far = ["galactic;circle(100, 0, 1)", "galactic;circle(200, 0, 1)"]
+    assert not grid.weights(far).any()
     sky = GRIDS["AIT"]
     assert not sky.mask("galactic;circle(0, 0, 80)")[np.isnan(sky.lonlat[0])].any()
 

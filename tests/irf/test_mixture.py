@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from gammajax.irf.mixture import at_pixel, fit_gaussians, mixture_of, ring_content, spread
+from gammajax.irf.mixture import fit_gaussians, mixture_of, ring_content, spread
 
 RAD = np.linspace(0.0025, 0.6, 240)
 
@@ -31,8 +31,8 @@ def test_pixels_against_brute_force_down_to_a_width_of_one_pixel(width, centre):
     table = king(RAD, width * size)
     content = ring_content(RAD, table[None] * np.degrees(1) ** 2)
     sigma, weight = fit_gaussians(content[0], content[1])
-    along = [np.asarray(spread(-15, 31, c, jnp.asarray(sigma / size))) for c in centre]
-    found = np.einsum("g,gy,gx->yx", weight[0], along[1], along[0])
+    along = [spread(-15, 31, c, jnp.asarray(sigma / size), RAD[-1] / size) for c in centre]
+    found = np.einsum("g,gy,gx->yx", weight[0], along[1][0], along[0][0])
     expected = brute(lambda r: np.interp(r, RAD, table, right=0.0), size, centre) / content[1].sum()
     assert np.max(np.abs(found - expected)) < 5e-4 * expected.max()
 
@@ -73,6 +73,6 @@ def test_between_points_the_psf_is_linear():
 
 
 def test_shares_are_smooth_in_centre_and_width():
-    check_grads(lambda c, w: spread(0, 7, c, w), (jnp.asarray(2.5), jnp.array([0.3, 1.5])), order=2)
-    slope = jax.grad(lambda c: spread(0, 7, c, jnp.array([0.4])).sum())(jnp.asarray(3.0))
+    check_grads(lambda c, w: spread(0, 7, c, w, 2.2), (jnp.asarray(2.5), jnp.array([0.3, 1.5])), order=2)
+    slope = jax.grad(lambda c: spread(0, 7, c, jnp.array([0.4]), 3.0)[0].sum())(jnp.asarray(3.0))
     assert abs(slope) < 1e-12

@@ -1,0 +1,71 @@
+"""Small cubes with everything that a prediction needs, made without files."""
+
+import functools
+
+import numpy as np
+from scipy.stats import norm
+
+import gammajax as gj
+from gammajax.datasets.cube import MapDataset
+from gammajax.geom.grid import SkyGrid
+from gammajax.io.map_dataset import EdispMap, PsfMap
+
+CENTRE = (83.63, 22.01)
+ENERGY = np.geomspace(1.0, 10.0, 4)
+ENERGY_TRUE = np.geomspace(0.7, 14.0, 6)
+RAD = np.linspace(0.0025, 0.4, 80)
+
+
+def king(r, sigma, gamma=4.0):
+    """Density [sr-1] of a King profile."""
+    return (1 - 1 / gamma) / (2 * np.pi * np.radians(sigma) ** 2) * (1 + r**2 / (2 * gamma * sigma**2)) ** -gamma
+
+
+def psf_map() -> PsfMap:
+    """A King profile that narrows with energy, the same everywhere."""
+    centres = np.sqrt(ENERGY_TRUE[1:] * ENERGY_TRUE[:-1])
+    values = np.stack([king(RAD, 0.06 * e**-0.3) for e in centres])[:, :, None, None]
+    step = RAD[1] - RAD[0]
+    edges = np.append(RAD - step / 2, RAD[-1] + step / 2)
+    return PsfMap(None, centres, RAD, values, False, edges, ENERGY_TRUE)
+
+
+def edisp_map() -> EdispMap:
+    """A tenth of resolution in energy."""
+    centres = np.sqrt(ENERGY_TRUE[1:] * ENERGY_TRUE[:-1])
+    below = norm.cdf(np.log(ENERGY[None] / centres[:, None]) / 0.1)
+    return EdispMap(None, ENERGY_TRUE, ENERGY, None, np.diff(below, axis=1)[:, :, None, None], True)
+
+
+@functools.cache
+def cube(name="cube", *, size=(24, 30), binsz=0.05, proj="TAN", level=1.0, counts=True) -> MapDataset:
+    """Counts, a sloping exposure, a falling background, a mask with a hole."""
+    grid = SkyGrid.create(CENTRE, binsz=binsz, npix=size[::-1], proj=proj)
+    y, x = np.indices(grid.shape) - (np.array(grid.shape)[:, None, None] - 1) / 2
+    exposure = 1e14 * (1 + 0.01 * x - 0.006 * y) * np.array([0.3, 0.6, 0.9, 1.0, 1.1])[:, None, None]
+    background = level * np.array([0.5, 0.1, 0.02])[:, None, None] * (1 + 0.005 * x)
+    mask = np.hypot(x - 8, y + 6) > 3
+    rng = np.random.default_rng(5)
+    return MapDataset(
+        name=name,
+        grid=grid,
+        energy=ENERGY,
+        energy_true=ENERGY_TRUE,
+        exposure=exposure,
+        background=background,
+        counts=rng.poisson(background) if counts else None,
+        mask_safe=np.stack([mask, mask, mask & (y < 9)]),
+        psf=psf_map(),
+        edisp=edisp_map(),
+    )
+
+
+def source(spatial=None, **spectral) -> gj.SkyModel:
+    """A power law, by default from a point near the centre."""
+    spatial = gj.PointSpatial(lon_0=CENTRE[0] + 0.03, lat_0=CENTRE[1] - 0.02) if spatial is None else spatial
+    return gj.SkyModel(gj.PowerLaw(**({"amplitude": 3e-12, "index": 2.3} | spectral)), spatial)
+
+
+def models(spatial=None, **spectral) -> gj.Models:
+    """A source and the background of the field of view."""
+    return gj.Models(src=source(spatial, **spectral), bkg=gj.FoVBackground())
