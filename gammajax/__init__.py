@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
     from gammajax.errors import GammajaxError as GammajaxError
     from gammajax.geom.axes import energy_edges as energy_edges
+    from gammajax.geom.grid import SkyGrid as SkyGrid
     from gammajax.geom.parse import region as region
     from gammajax.infer.band import flux_band as flux_band
     from gammajax.infer.band import posterior_band as posterior_band
@@ -122,6 +123,9 @@ if TYPE_CHECKING:
     from gammajax.params.priors import Tempered as Tempered
     from gammajax.params.priors import Uniform as Uniform
     from gammajax.reduce.background import IRFBackground as IRFBackground
+    from gammajax.reduce.cube_pipeline import reduce_maps as reduce_maps
+    from gammajax.reduce.cube_stack import stack_maps as stack_maps
+    from gammajax.reduce.fov_scale import FoVBackgroundScale as FoVBackgroundScale
     from gammajax.reduce.info import info_table as info_table
     from gammajax.reduce.livetime import effective_livetime_map as effective_livetime_map
     from gammajax.reduce.livetime import livetime_map as livetime_map
@@ -154,6 +158,7 @@ _HOME = {
     "SpectrumDatasetOnOff": "datasets.spectrum",
     "GammajaxError": "errors",
     "energy_edges": "geom.axes",
+    "SkyGrid": "geom.grid",
     "region": "geom.parse",
     "flux_band": "infer.band",
     "posterior_band": "infer.band",
@@ -249,6 +254,9 @@ _HOME = {
     "Uniform": "params.priors",
     "reduce_spectra": "reduce.pipeline",
     "IRFBackground": "reduce.background",
+    "reduce_maps": "reduce.cube_pipeline",
+    "stack_maps": "reduce.cube_stack",
+    "FoVBackgroundScale": "reduce.fov_scale",
     "info_table": "reduce.info",
     "effective_livetime_map": "reduce.livetime",
     "livetime_map": "reduce.livetime",

@@ -52,8 +52,8 @@ def background_counts(
         raise ConfigError(f"energy must be increasing positive bin edges, got {edges}")
     ra, dec = (np.atleast_1d(np.asarray(x, dtype=float)) for x in (ra, dec))
     total = np.zeros((ra.size, edges.size - 1))
-    for time, length in zip(*_steps(run, bkg.alignment, to_number(time_step, "s", "time_step")), strict=True):
-        lon, lat = _field_of_view(run, bkg.alignment, ra, dec, time)
+    for time, length in zip(*time_steps(run, bkg.alignment, to_number(time_step, "s", "time_step")), strict=True):
+        lon, lat = field_of_view(run, bkg.alignment, ra, dec, time)
         total += length * np.asarray(bkg.integrate(edges, lon, lat, exact=exact))
     return total * np.broadcast_to(solid_angle, ra.shape)[:, None]
 
@@ -94,7 +94,7 @@ def circle_points(
     return lon.ravel(), lat.ravel(), solid_angle.ravel()
 
 
-def _steps(run: Observation, alignment: str, longest: float) -> tuple[list[Time], list[float]]:
+def time_steps(run: Observation, alignment: str, longest: float) -> tuple[list[Time], list[float]]:
     """Times at which the field of view is looked at, and the on-time [s] each stands for."""
     moves = run.pointing_table is not None or run.meta.obs_mode == "DRIFT" or alignment == "ALTAZ"
     gti = run.gti
@@ -112,9 +112,10 @@ def _steps(run: Observation, alignment: str, longest: float) -> tuple[list[Time]
     return times, lengths
 
 
-def _field_of_view(
+def field_of_view(
     run: Observation, alignment: str, ra: np.ndarray, dec: np.ndarray, time: Time
 ) -> tuple[np.ndarray, np.ndarray]:
+    """(fov_lon, fov_lat) [deg] of directions [deg, ICRS] at a time, in the axes of a response of this alignment."""
     if alignment == "ALTAZ":
         alt_0, az_0 = run.pointing_altaz(time)
         alt, az = run.altaz(ra, dec, time)

@@ -2,18 +2,21 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from astropy.table import Table
 
 from gammajax._typing import Edges, Float
 from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
 from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset
 from gammajax.io.map_dataset_write import write_map_dataset
 
 
 def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
-    """Read a `MapDataset` file of Gammapy. Raises `DatasetError` for an on-off cube or one without energies or exposure.
+    """Read a `MapDataset` file of Gammapy. Raises `DatasetError` for an on-off cube or one without exposure.
 
     >>> read_cube("fermi-3fhl-gc/fermi-3fhl-gc.fits.gz", "gc")                          # doctest: +SKIP
     """
@@ -38,12 +41,13 @@ def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
         psf=found.psf,
         edisp=edisp,
         livetime=np.nan if found.livetime is None else found.livetime,
+        provenance=_provenance(found.meta_table),
     )
 
 
 def write_cube(dataset: MapDataset, path: str | Path) -> Path:
     """Write a cube as Gammapy reads it."""
-    arrays = {key: np.asarray(getattr(dataset, key)) for key in _ARRAYS}
+    arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in _ARRAYS}
     return write_map_dataset(
         path,
         MapDatasetFile(
@@ -53,6 +57,7 @@ def write_cube(dataset: MapDataset, path: str | Path) -> Path:
             psf=dataset.psf,
             edisp=dataset.edisp,
             livetime=float(dataset.livetime),
+            meta_table=_meta_table(dataset.provenance),
             **arrays,
         ),
     )
@@ -61,11 +66,34 @@ def write_cube(dataset: MapDataset, path: str | Path) -> Path:
 _ARRAYS = ("energy", "energy_true", "exposure", "counts", "background", "mask_safe", "mask_fit")
 
 
+def _meta_table(provenance: Provenance) -> Table | None:
+    """The columns of Gammapy's table of runs that a cube knows; None without runs."""
+    if not provenance.obs_ids:
+        return None
+    table = Table({"OBS_ID": np.array([provenance.obs_ids], dtype=np.int64)})
+    if provenance.telescope:
+        table["TELESCOP"] = [provenance.telescope]
+    return table
+
+
+def _provenance(table: Table | None) -> Provenance:
+    if table is None:
+        return Provenance()
+    telescopes = {str(x).strip() for x in _cells(table, "TELESCOP")}
+    known = tuple(int(i) for i in _cells(table, "OBS_ID") if str(i).strip().lstrip("-").isdigit())
+    return Provenance("+".join(sorted(telescopes - {""})), known)
+
+
+def _cells(table: Table, name: str) -> list[Any]:
+    """All cells of a column, none where the table lacks it."""
+    return np.ravel(np.asarray(table[name])).tolist() if name in table.colnames else []
+
+
 def kernel_of(edisp: EdispMap, energy_true: Edges, energy: Edges) -> EdispMap:
     """The probabilities of a table over migra for bins of energy, at the centres of the true-energy bins.
 
-    `R_ij = int dP/dmu dmu` over `mu = E'_j / E_i`, from the cumulative of the table, which is normalised to one where it
-    is not empty. Values at the centres of true energy are interpolated linearly in ln E.
+    `R_ij = int dP/dmu dmu` over `mu = E'_j / E_i`, from the cumulative of the table, which is normalised to one where
+    it is not empty. Values at the centres of true energy are interpolated linearly in ln E.
     """
     assert edisp.migra is not None
     width = np.diff(edisp.migra)[:, None, None]

@@ -263,9 +263,10 @@ class SkyGrid:
             raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies outside {self}")
         if mode == "strict" and not (whole_y and whole_x):
             raise ConfigError(f"the cutout at {lon:g} {lat:g} deg ({self.frame}) lies beyond the edge of {self}")
-        return self._part(rows, columns), (rows, columns)
+        return self.part(rows, columns), (rows, columns)
 
-    def _part(self, rows: slice, columns: slice) -> "SkyGrid":
+    def part(self, rows: slice, columns: slice) -> "SkyGrid":
+        """The grid of some rows and columns."""
         wcs = self.wcs.deepcopy()
         wcs.wcs.crpix = wcs.wcs.crpix - np.array([columns.start, rows.start])
         return SkyGrid(wcs, (rows.stop - rows.start, columns.stop - columns.start), self.frame)

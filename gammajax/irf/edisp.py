@@ -74,9 +74,30 @@ class EnergyDispersion(Shown, eqx.Module):
             coordinate(offset, "deg", "offset"),
         )
 
+    def contents(
+        self, energy_true_edges: Any, energy_edges: Any, offsets: Any
+    ) -> tuple[Float[Array, "offset energy_true energy"], Float[Array, "offset energy_true"]]:
+        """The content of the table in each bin of `kernel`, and over all migrations, at several offsets [deg].
+
+        `kernel` is their ratio. Without negative cells both are linear in the offset between the points of the table.
+        """
+        return _contents(
+            self,
+            coordinate(energy_true_edges, "TeV", "energy_true_edges"),
+            coordinate(energy_edges, "TeV", "energy_edges"),
+            coordinate(offsets, "deg", "offsets"),
+        )
+
 
 def _rows(edisp: EnergyDispersion, energy: Array, offset: Array) -> Float[Array, "... migra"]:
     """dP/dmu on the migra bins, clipped at zero and normalised."""
+    rows = _clipped(edisp, energy, offset)
+    total = jnp.sum(rows * _widths(edisp, rows), axis=-1, keepdims=True)
+    return rows / jnp.where(total > 0, total, 1.0)
+
+
+def _clipped(edisp: EnergyDispersion, energy: Array, offset: Array) -> Float[Array, "... migra"]:
+    """The table at energies and offsets, clipped at zero."""
     energy, offset = jnp.broadcast_arrays(energy, offset)
     ok = inside(edisp.offset.edges, offset)
     rows = multilinear(
@@ -84,9 +105,7 @@ def _rows(edisp: EnergyDispersion, energy: Array, offset: Array) -> Float[Array,
         edisp.values,
         [floored_log(energy), jnp.where(ok, offset, edisp.offset.points[0])],
     )
-    rows = jnp.where(ok[..., None], jnp.maximum(rows, 0.0), 0.0)
-    total = jnp.sum(rows * _widths(edisp, rows), axis=-1, keepdims=True)
-    return rows / jnp.where(total > 0, total, 1.0)
+    return jnp.where(ok[..., None], jnp.maximum(rows, 0.0), 0.0)
 
 
 def _widths(edisp: EnergyDispersion, rows: Float[Array, "... migra"]) -> Float[Array, "... migra"]:
@@ -107,8 +126,20 @@ def _density(edisp: EnergyDispersion, energy: Array, migra: Array, offset: Array
 @jax.jit
 def _kernel(edisp: EnergyDispersion, energy_true_edges: Array, energy_edges: Array, offset: Array) -> Array:
     centre = jnp.sqrt(energy_true_edges[1:] * energy_true_edges[:-1])
-    rows = _rows(edisp, centre, offset)
-    steps = rows * _widths(edisp, rows)
-    cumulative = jnp.pad(jnp.cumsum(steps, axis=-1), ((0, 0), (1, 0)))
-    kernel = jnp.diff(interp_rows(energy_edges[None, :] / centre[:, None], edisp.migra.edges, cumulative), axis=-1)
+    kernel, _ = _in_bins(edisp, _rows(edisp, centre, offset), centre, energy_edges)
     return jnp.where(kernel < NEGLIGIBLE, 0.0, kernel)
+
+
+def _in_bins(edisp: EnergyDispersion, rows: Array, energy: Array, energy_edges: Array) -> tuple[Array, Array]:
+    """Integrals of rows over the migrations of each reconstructed bin, and over all."""
+    cumulative = jnp.pad(jnp.cumsum(rows * _widths(edisp, rows), axis=-1), ((0, 0), (1, 0)))
+    at_edges = interp_rows(energy_edges[None, :] / energy[:, None], edisp.migra.edges, cumulative)
+    return jnp.diff(at_edges, axis=-1), cumulative[:, -1]
+
+
+@jax.jit
+def _contents(
+    edisp: EnergyDispersion, energy_true_edges: Array, energy_edges: Array, offsets: Array
+) -> tuple[Array, Array]:
+    centre = jnp.sqrt(energy_true_edges[1:] * energy_true_edges[:-1])
+    return jax.vmap(lambda offset: _in_bins(edisp, _clipped(edisp, centre, offset), centre, energy_edges))(offsets)

@@ -32,11 +32,12 @@ from gammajax.units import to_value
 class Reduction:
     """What came of a reduction: the `datasets` in the order of the runs, and why the other runs failed.
 
-    `failures` maps the observation id to a message.
+    `failures` maps the observation id to a message, `scales` to what the background of a cube was multiplied by.
     """
 
     datasets: list[Any]
     failures: dict[int, str] = field(default_factory=dict)
+    scales: dict[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.datasets)
@@ -137,8 +138,8 @@ def reduce_spectra(
     runs = list(observations)
     failures = dict(getattr(observations, "failures", {}))
     datasets = []
-    results = map(task, runs) if executor is None else _collected(task, runs, executor)
-    for run, result in zip(runs, _shown(results, len(runs), progress), strict=True):
+    results = map(task, runs) if executor is None else collected(task, runs, executor)
+    for run, result in zip(runs, shown(results, len(runs), progress), strict=True):
         if isinstance(result, str):
             failures[run.obs_id] = result
             continue
@@ -209,9 +210,7 @@ def _reduce_one(
         return f"run {observation.obs_id}: unexpected {type(error).__name__}: {error}"
 
 
-def _collected(
-    task: Callable[[Observation], Spectrum | str], runs: Sequence[Observation], executor: Executor
-) -> Iterator[Spectrum | str]:
+def collected(task: Callable[[Observation], Any], runs: Sequence[Observation], executor: Executor) -> Iterator[Any]:
     """The results of an executor in the order of the runs; text for those that were lost with it."""
     futures = [_submitted(executor, task, run) for run in runs]
     try:
@@ -247,7 +246,8 @@ def _checked_edges(edges: Any, what: str) -> Edges:
     return values
 
 
-def _shown(results: Iterable, total: int, progress: bool) -> Iterable:
+def shown(results: Iterable, total: int, progress: bool) -> Iterable:
+    """The results, with a progress bar where the output is a terminal."""
     console = Console(stderr=True)
     if not progress or not console.is_terminal:
         return results

@@ -114,6 +114,15 @@ class SafeMask:
             mask &= self._of_user(dataset, observation)
         return eqx.tree_at(lambda d: d.mask_safe, dataset, jax.device_put(mask))
 
+    def in_energy(self, dataset: SpectrumDataset, observation: Observation) -> BinMask:
+        """Energy bins of a field of view that the methods leave, without "offset-max" and what the user says."""
+        energy = np.asarray(dataset.energy)
+        mask = _between(energy, self.energy_min, self.energy_max)
+        for method in self.methods:
+            if method != "offset-max":
+                mask &= _RULES[method](self, dataset, observation, 0.0)
+        return mask
+
     def _of_user(self, dataset: Spectrum, observation: Observation) -> BinMask:
         given = np.asarray(self.user(dataset, observation) if callable(self.user) else self.user)
         if given.dtype != bool or given.shape != dataset.counts.shape:

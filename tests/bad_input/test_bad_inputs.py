@@ -3,6 +3,7 @@
 import call_cases
 import config_cases
 import cube_cases
+import cube_reduction_cases
 import dl3_cases
 import good_inputs
 import model_cases
@@ -10,7 +11,16 @@ import pytest
 import response_cases
 import spectra_cases
 
-TABLES = (dl3_cases, response_cases, spectra_cases, model_cases, config_cases, call_cases, cube_cases)
+TABLES = (
+    dl3_cases,
+    response_cases,
+    spectra_cases,
+    model_cases,
+    config_cases,
+    call_cases,
+    cube_cases,
+    cube_reduction_cases,
+)
 CASES = {f"{table.__name__.removesuffix('_cases')}: {case.id}": case for table in TABLES for case in table.CASES}
 
 
