@@ -1,7 +1,7 @@
 """Cubes as the likelihood takes them: occupied bins one by one, everything else as one sum per energy.
 
-With `-2 ln L = sum_i 2 mu_i - sum_{n_i > 0} 2 n_i ln mu_i`, logarithms are needed only where there are counts. So the bins
-of a cube are its occupied bins, with the statistic `-2 n ln mu`, followed by one bin per reconstructed energy that
+With `-2 ln L = sum_i 2 mu_i - sum_{n_i > 0} 2 n_i ln mu_i`, logarithms are needed only where there are counts. So the
+bins of a cube are its occupied bins, with the statistic `-2 n ln mu`, followed by one bin per reconstructed energy that
 holds the sum of the prediction over the mask, with the statistic `2 mu`.
 """
 

@@ -127,8 +127,8 @@ def spread(
 ) -> tuple[Float[Array, "*component pixel"], Float[Array, "*component"]]:
     """Share of a Gaussian (centre and width in pixels) in each of `size` pixels from `start` on, and within its window.
 
-    The window reaches `half` pixels to both sides of the centre. It moves with the centre, not with the pixels: shares are
-    continuous in the centre.
+    The window reaches `half` pixels to both sides of the centre. It moves with the centre, not with the pixels:
+    shares are continuous in the centre.
     """
     edges = jnp.clip(start + jnp.arange(size + 1) - 0.5 - centre, -half, half)
     apart = edges.reshape(*(1,) * width.ndim, -1) / width[..., None]

@@ -1,7 +1,7 @@
 """From directions on the sky to pixels of a map, as pure functions with derivatives in the direction.
 
-Pixels are reached by a rotation into the native sphere of the map, one of the closed forms of `numeric.projection`, and a
-linear map of the plane.
+Pixels are reached by a rotation into the native sphere of the map, one of the closed forms of `numeric.projection`, and
+a linear map of the plane.
 """
 
 from typing import Literal
