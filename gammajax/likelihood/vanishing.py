@@ -27,7 +27,7 @@ def check_predicted(problem: Problem, names: list[str]) -> None:
         for row in np.flatnonzero(empty.any(axis=1)):
             name = names[int(problem.groups[i].index[row])]
             raise DatasetError(
-                f"{name}: nothing is predicted in {int(empty[row].sum())} bins that hold counts, so that the likelihood "
+                f"{name}: nothing is predicted in {int(empty[row].sum())} bins with counts, so that the likelihood "
                 "is zero: give the dataset a background, add a diffuse model, or leave these bins out by mask_fit"
             )
 

@@ -106,5 +106,5 @@ def test_values_bounds_and_counts_compile_nothing(best, data):
 
 def test_predictions_that_vanish_under_counts_are_named():
     empty = gj.Datasets([cube("empty", level=0.0, counts=False).with_observed(np.asarray(cube().counts))])
-    with pytest.raises(gj.errors.DatasetError, match="empty: nothing is predicted in .* bins that hold counts"):
+    with pytest.raises(gj.errors.DatasetError, match="empty: nothing is predicted in .* bins with counts"):
         gj.fit(empty, models())
