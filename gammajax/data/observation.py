@@ -298,13 +298,9 @@ class Observation(Shown):
         """
         if "bkg" not in self.locations:
             return None
-        place = self._place("bkg")
+        place = self._place_of_response("bkg")
         if not is_file(place.path):
             raise MissingFile(f"run {self.obs_id}: {place.path} ({place.kind}) is listed but absent")
-        if place.kind not in CLASSES:
-            raise FileFormatError(
-                f"run {self.obs_id}: {place.path}[{place.hdu}] is a {place.kind!r}, which is not read"
-            )
         found = read_responses(place.path, ((place.type, place.kind, place.hdu),), file_version(place.path))["bkg"]
         if isinstance(found, GammajaxError):
             raise found
@@ -371,13 +367,23 @@ class Observation(Shown):
             raise FileFormatError(f"run {self.obs_id} has no {kind!r}; it has {have} (in {files})")
         return self.locations[kind]
 
-    def _response(self, kind: str) -> tuple[Any, bool, float]:
+    def _place_of_response(self, kind: str) -> HDULocation:
+        """As `_place`, of a class that is read and belongs to this type: an index may say anything."""
         place = self._place(kind)
-        if place.kind not in KINDS:
+        where = f"run {self.obs_id}: {place.path}[{place.hdu}]"
+        if place.kind not in CLASSES:
             raise FileFormatError(
-                f"run {self.obs_id}: {place.path}[{place.hdu}] is a {place.kind!r}, "
-                f"which is not supported; supported are {', '.join(KINDS)}"
+                f"{where} is a {place.kind!r}, which is not supported; supported are {', '.join(CLASSES)}"
             )
+        if place.kind.rsplit("_", 1)[0] != kind:
+            raise FileFormatError(
+                f"{where} is listed with HDU_TYPE {kind!r} and HDU_CLASS {place.kind!r}, which do not belong together: "
+                "correct the HDU index"
+            )
+        return place
+
+    def _response(self, kind: str) -> tuple[Any, bool, float]:
+        self._place_of_response(kind)
         found = self._responses[kind]
         if isinstance(found, GammajaxError):
             raise found
