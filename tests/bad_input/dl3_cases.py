@@ -190,7 +190,7 @@ INDEX = [
     Case("a radius in seconds", lambda g: g.store(),
          lambda p: DataStore.from_dir(p).select(cone=((83.6, 22.0), "2 s")), UnitMismatch, "radius is of kind angle"),
     Case("a time that is none", lambda g: g.store(), lambda p: DataStore.from_dir(p).select(time=("noon", "2006")),
-         ConfigError, "is no pair of times"),
+         ConfigError, "start of time: 'noon' is no time: give an astropy Time, text such as"),
 ]  # fmt: skip
 
 
