@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gammajax.data import GTI, Events, Observation
+from gammajax.data.times import iso
 from gammajax.errors import ConfigError, GammajaxError
 from gammajax.numeric.sphere import separation
 from gammajax.plot.field import draw_background, draw_psf
@@ -137,7 +138,7 @@ def draw_times(ax: Axes, events: Events, gti: GTI | None) -> None:
         ax.axvspan((low - start) / unit, (high - start) / unit, color=RANGE, alpha=0.15, linewidth=0, zorder=0)
     ax.set_xlim(0.0, (edges[-1] - start) / unit)
     ax.set_ylim(0.0, 1.3 * float((counts / np.diff(edges)).max()))
-    ax.set_xlabel(label(f"Time since {events.reference.to_time(start).isot[:19]}", name))
+    ax.set_xlabel(label(f"Time since {iso(events.reference.to_time(start))[:19]} UTC", name))
     ax.xaxis.label.set_fontsize(8.5)
     ax.set_ylabel(label("Event rate", "s-1"))
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gammajax.data import GTI, DataStore, Observation
+from gammajax.data.times import iso
 from gammajax.errors import ConfigError, GammajaxError
-from gammajax.geom.regions import lonlat
+from gammajax.geom.position import position as as_position
 from gammajax.numeric.sphere import mean_direction, separation
 from gammajax.plot.panels import image, sky, unwrapped
 from gammajax.plot.style import BACKGROUND, CYCLE, MODEL, SIZE, figure_of, label, new_figure, style
@@ -32,7 +33,7 @@ def plot_gti(gti: GTI | Runs, ax: Axes | None = None) -> Figure:
     >>> plot_gti(runs)                                                                  # doctest: +SKIP
     """
     if isinstance(gti, GTI):
-        start = gti.reference.to_time(gti.start.min()).isot[:19] if len(gti) else ""
+        start = f"{iso(gti.reference.to_time(gti.start.min()))[:19]} UTC" if len(gti) else ""
         rows = {str(i): np.array([one]) for i, one in enumerate(zip(gti.start, gti.stop, strict=True), start=1)}
         shift, names = {name: float(gti.start.min()) for name in rows}, ("Interval", f"Time since {start}")
     else:
@@ -123,7 +124,7 @@ def _times(run: Observation) -> Time:
 
 def plot_livetime_map(
     observations: Runs,
-    position: SkyCoord | None = None,
+    position: Any = None,
     width: Any = None,
     *,
     offset_max: Any = None,
@@ -141,7 +142,7 @@ def plot_livetime_map(
     if not runs:
         raise ConfigError("there is no run to plot the livetime of")
     ra, dec = np.reshape([run.pointing_radec for run in runs], (-1, 2)).T
-    ra_0, dec_0 = mean_direction(ra, dec) if position is None else lonlat(position)
+    ra_0, dec_0 = mean_direction(ra, dec) if position is None else as_position(position)
     centre = SkyCoord(ra_0, dec_0, unit="deg")
     if width is None:
         field = max(_field(run) for run in runs) if offset_max is None else to_number(offset_max, "deg", "offset_max")

@@ -1,17 +1,17 @@
 """The typed door of configurations: what YAML holds, as what it must be, or an error that names the key."""
 
-import datetime
 import os
 import reprlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 from astropy.units import UnitsError
 
+from gammajax.data.times import as_time
 from gammajax.errors import ConfigError, UnitMismatch
 from gammajax.units import to_value
 
@@ -91,13 +91,8 @@ def a_path(value: Any, base: Path, where: str) -> Path:
 
 
 def a_time(value: Any, where: str) -> Time:
-    """A time in UTC, as Gammapy reads it; YAML makes dates of unquoted text."""
-    if not isinstance(value, str | datetime.date):
-        raise ConfigError(f"{where} must be one time such as '2006-07-29T22:00', got {value!r}")
-    try:
-        return cast(Time, Time(value if isinstance(value, str) else value.isoformat(), scale="utc"))
-    except ValueError as error:
-        raise ConfigError(f"{where}: {value!r} is no time such as '2006-07-29T22:00'") from error
+    """A time, in UTC unless its text ends in another scale; YAML makes dates of unquoted text."""
+    return as_time(value, where)
 
 
 def position(content: Mapping[str, Any], where: str) -> SkyCoord:

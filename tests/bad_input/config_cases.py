@@ -96,7 +96,7 @@ CONFIG = [
     Case("runs of a file that is absent", config("observations", obs_ids=[], obs_file="runs.txt"), parse, MissingFile, "runs.txt does not exist"),
     Case("a cone far away", config("observations", obs_cone={**CONE, "lat": "-60 deg"}), run, EmptyRun, "no run", "obs_cone"),
     Case("a time before all runs", config("observations", obs_time={"start": "1990-01-01", "stop": "1991-01-01"}), run, EmptyRun, "no run", "obs_time"),
-    Case("a time that is no time in a configuration", config("observations", obs_time={"start": "noon", "stop": "2000-01-01"}), parse, ConfigError, "observations.obs_time.start: 'noon' is no time such as '2006-07-29T22:00'"),
+    Case("a time that is no time in a configuration", config("observations", obs_time={"start": "noon", "stop": "2000-01-01"}), parse, ConfigError, "observations.obs_time.start: 'noon' is no time: give"),
     Case("a response nobody knows", config("observations", required_irf=["aefff"]), parse, ConfigError, "observations.required_irf has 'aefff'; nearest: 'aeff'"),
     Case("a response nobody has", config("observations", required_irf=["bkg"]), run, EmptyRun, "run 11 lacks the required bkg"),
     Case("3d", config("datasets", type="3d"), parse, ConfigError, "datasets.type is '3d': only '1d' can be reduced"),

@@ -168,6 +168,9 @@ INDEX = [
          "hdu-index.fits[HDU_INDEX] has no column HDU_CLASS", "HDU_TYPE"),
     Case("a class that is not known", lambda g: g.store("hdu", replaced("HDU_CLASS", "aeff_7d", 2)), runs,
          FileFormatError, "run 11", "run11.fits[effective area] is a 'aeff_7d'", "aeff_2d"),
+    Case("a class of another type", lambda g: g.store("hdu", replaced("HDU_CLASS", "psf_table", 2)), runs,
+         FileFormatError, "run 11", "run11.fits[effective area] is listed with HDU_TYPE 'aeff' and HDU_CLASS 'psf_table'",
+         "correct the HDU index"),
     Case("two pointings in a row", lambda g: g.store("obs", paired), runs, FileFormatError,
          "obs-index.fits[OBS_INDEX] column RA_PNT must hold one number per row"),
     Case("an index without rows", lambda g: g.store("obs", lambda t: fits.BinTableHDU(t.data[:0], t.header)), runs,
@@ -187,7 +190,7 @@ INDEX = [
     Case("a radius in seconds", lambda g: g.store(),
          lambda p: DataStore.from_dir(p).select(cone=((83.6, 22.0), "2 s")), UnitMismatch, "radius is of kind angle"),
     Case("a time that is none", lambda g: g.store(), lambda p: DataStore.from_dir(p).select(time=("noon", "2006")),
-         ConfigError, "is no pair of times"),
+         ConfigError, "start of time: 'noon' is no time: give an astropy Time, text such as"),
 ]  # fmt: skip
 
 
