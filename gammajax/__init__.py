@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from gammajax.models.spatial import DiskSpatial as DiskSpatial
     from gammajax.models.spatial import GaussianSpatial as GaussianSpatial
     from gammajax.models.spatial import GeneralizedGaussianSpatial as GeneralizedGaussianSpatial
+    from gammajax.models.spatial import PiecewiseNormSpatial as PiecewiseNormSpatial
     from gammajax.models.spatial import PointSpatial as PointSpatial
     from gammajax.models.spatial import Shell2Spatial as Shell2Spatial
     from gammajax.models.spatial import ShellSpatial as ShellSpatial
@@ -204,6 +205,7 @@ _HOME = {
     "DiskSpatial": "models.spatial",
     "GaussianSpatial": "models.spatial",
     "GeneralizedGaussianSpatial": "models.spatial",
+    "PiecewiseNormSpatial": "models.spatial",
     "PointSpatial": "models.spatial",
     "Shell2Spatial": "models.spatial",
     "ShellSpatial": "models.spatial",

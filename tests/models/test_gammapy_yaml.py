@@ -154,7 +154,7 @@ def test_the_background_of_a_dataset(tmp_path, old):
         ({"spectral": PL}, ModelError, "a-bkg: FoVBackground: PowerLaw is a flux; a background is scaled by a model"),
         ({"spectrum": NORM}, FileFormatError, "a-bkg has the unknown key 'spectrum'; nearest: 'spectral'"),
         ({"parameters": [{"name": "nrm"}]}, ModelError, "PowerLawNorm of a-bkg.spectral has no parameter 'nrm'"),
-        ({"type": "TemplateNPredModel"}, FileFormatError, r"a-bkg \(TemplateNPredModel\) needs the filename of its map"),
+        ({"type": "TemplateNPredModel"}, FileFormatError, r"a-bkg \(TemplateNPredModel\) needs the filename"),
     ],
 )  # fmt: skip
 def test_malformed_backgrounds(tmp_path, change, error, message):
