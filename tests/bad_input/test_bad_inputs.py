@@ -8,9 +8,10 @@ import good_inputs
 import model_cases
 import pytest
 import response_cases
+import spatial_cases
 import spectra_cases
 
-TABLES = (dl3_cases, response_cases, spectra_cases, model_cases, config_cases, call_cases, cube_cases)
+TABLES = (dl3_cases, response_cases, spectra_cases, model_cases, config_cases, call_cases, cube_cases, spatial_cases)
 CASES = {f"{table.__name__.removesuffix('_cases')}: {case.id}": case for table in TABLES for case in table.CASES}
 
 

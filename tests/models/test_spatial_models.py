@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from jax.test_util import check_grads
-from spatial_cases import CASES, GRID, LAT, LAT_0, LON, LON_0, MODELS, NORMALIZED, make
+from spatial_formulas import CASES, GRID, LAT, LAT_0, LON, LON_0, MODELS, NORMALIZED, make
 
 import gammajax as gj
 from gammajax.errors import ModelError
@@ -28,7 +28,9 @@ SHINING = [cls for cls in MODELS if cls is not gj.PointSpatial]
 
 @pytest.fixture(params=MODELS, ids=lambda cls: cls.__name__)
 def model(request):
-    assert request.param.__name__ in CASES, f"{request.param.__name__} has no independent formula in spatial_cases.py"
+    assert request.param.__name__ in CASES, (
+        f"{request.param.__name__} has no formula in spatial_formulas.py"
+    )
     return make(request.param)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 from made_spectra import counting
-from spatial_cases import GRID, LAT, LAT_0, LON, LON_0, slope, template
+from spatial_formulas import GRID, LAT, LAT_0, LON, LON_0, slope, template
 
 import gammajax as gj
 from gammajax.errors import MissingFile, ModelError, UnitMismatch
