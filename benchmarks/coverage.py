@@ -19,7 +19,6 @@ import gammajax as gj
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "coverage.md"
 LEVELS = (0.68, 0.95)
-OFF_PER_ON = 10.0
 
 HEAD = """# Coverage at few counts
 
@@ -34,7 +33,8 @@ intervals and limits is a sum over Poisson probabilities; the rows "exact" show 
 """
 
 TAIL = """
-The last column is the mean of best minus true amplitude in standard deviations of the best values.
+The last column is the mean of best minus true amplitude in standard deviations of the best values. Toys whose fit did
+not converge are left out: {lost} of {toys} in the worst row, none in most.
 
 ## What to read from it
 
@@ -46,6 +46,10 @@ The last column is the mean of best minus true amplitude in standard deviations 
   have no off count at all, WStat's background of each bin is poorly known: the amplitude is biased low at three on
   events (by 0.3 standard deviations in 40 bins), 68 % intervals hold the truth in 65 % of the toys on average, and
   one-sided limits fall short of their level most. Group the bins, or take a known background and Cash.
+- This is a property of the statistic, not of the engine: with a known background in 40 bins, or with 3000 off counts
+  (one in the emptiest of 40 bins, seven in that of 8), profile intervals and limits for the same on events are within
+  binomial error of 68 and 95 % once the jumps are averaged out. Few on counts in many bins are safe; few off counts in
+  many bins are not.
 """
 
 
@@ -63,7 +67,7 @@ def exact(low: float, high: float) -> dict[str, float]:
     return out
 
 
-def spectrum(kind: str, bins: int, events: float, background: float) -> tuple[Any, gj.Models]:
+def spectrum(kind: str, bins: int, off_per_on: float, events: float, background: float) -> tuple[Any, gj.Models]:
     """A dataset of `bins` bins and a source that make `events` on events, of which `background` are background."""
     edges = np.geomspace(0.5, 20.0, bins + 1)
     shape = edges[:-1] ** -1.7 - edges[1:] ** -1.7
@@ -72,24 +76,28 @@ def spectrum(kind: str, bins: int, events: float, background: float) -> tuple[An
     if kind == "cash":
         data = gj.SpectrumDataset(background=mean, **common)
     else:
-        data = gj.SpectrumDatasetOnOff(acceptance=1.0, acceptance_off=OFF_PER_ON, **common)
+        data = gj.SpectrumDatasetOnOff(acceptance=1.0, acceptance_off=off_per_on, **common)
     models = gj.Models(s=gj.SkyModel(gj.PowerLaw(amplitude=1e-12, index=2.5))).freeze("*.index")
     signal = gj.predict_counts(data, models)[0]
     factor = (events - background) / signal.sum()
     if kind == "wstat":
         # With these counts the most likely off counts are the true ones.
-        counts = {"counts": factor * signal + mean, "counts_off": OFF_PER_ON * mean}
-        data = gj.SpectrumDatasetOnOff(acceptance=1.0, acceptance_off=OFF_PER_ON, **common, **counts)
+        counts = {"counts": factor * signal + mean, "counts_off": off_per_on * mean}
+        data = gj.SpectrumDatasetOnOff(acceptance=1.0, acceptance_off=off_per_on, **common, **counts)
     return data, models.set("*.amplitude", 1e-12 * factor)
 
 
 SETTINGS = {
-    "known background, 1 bin": ("cash", 1),
-    "known background, 8 bins": ("cash", 8),
-    "on-off, 1 bin": ("wstat", 1),
-    "on-off, 8 bins": ("wstat", 8),
-    "on-off, 40 bins": ("wstat", 40),
+    "known background, 1 bin": ("cash", 1, 0.0),
+    "known background, 8 bins": ("cash", 8, 0.0),
+    "on-off, 1 bin": ("wstat", 1, 10.0),
+    "on-off, 8 bins": ("wstat", 8, 10.0),
+    "on-off, 40 bins": ("wstat", 40, 10.0),
+    "known background, 40 bins": ("cash", 40, 0.0),
+    "on-off, 8 bins, 3000 off counts": ("wstat", 8, 1e4),
+    "on-off, 40 bins, 3000 off counts": ("wstat", 40, 1e4),
 }
+"""Kind, bins, and the off acceptance for one of the on region; with 10 there are three off counts in all."""
 SHARE = 0.1
 """Background as a share of the least number of on events."""
 
@@ -97,10 +105,10 @@ SHARE = 0.1
 def measure(toys: int) -> list[dict[str, Any]]:
     """Coverage of every setting at 3, 10, 30 on events, and averaged over 3 to 30."""
     rows = []
-    for seed, (name, (kind, bins)) in enumerate(SETTINGS.items()):
+    for seed, (name, (kind, bins, off_per_on)) in enumerate(SETTINGS.items()):
         background = 3.0 * SHARE
         for events in (3.0, 10.0, 30.0, None):
-            data, models = spectrum(kind, bins, events or 30.0, background)
+            data, models = spectrum(kind, bins, off_per_on, events or 30.0, background)
             top = models.value("*.amplitude")
             low = top * (3.0 - background) / (30.0 - background)
             spread = {} if events else {"*.amplitude": (low, top)}
@@ -136,7 +144,7 @@ def page(rows: list[dict[str, Any]], toys: int) -> str:
             sums = exact(ends[0], ends[-1])
             cells = [f"{100 * sums[key]:.1f}" if (key := f"{m}_{x:g}") in sums else "" for m, x in columns]
             out.append(f"| the same, exact | {row['events']} | {' | '.join(cells)} | |\n")
-    return "".join([*out, TAIL])
+    return "".join([*out, TAIL.format(lost=max(row["toys"] - row["converged"] for row in rows), toys=toys)])
 
 
 def main() -> None:

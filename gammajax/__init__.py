@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
     from gammajax.errors import GammajaxError as GammajaxError
     from gammajax.geom.axes import energy_edges as energy_edges
-    from gammajax.geom.parse import region as region
     from gammajax.infer.band import flux_band as flux_band
     from gammajax.infer.band import posterior_band as posterior_band
     from gammajax.infer.compare import likelihood_ratio as likelihood_ratio
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from gammajax.infer.variational import Variational as Variational
     from gammajax.infer.variational import variational as variational
     from gammajax.io.regions import read_region as read_region
+    from gammajax.io.regions import region as region
     from gammajax.io.skymap import read_exclusion_mask as read_exclusion_mask
     from gammajax.likelihood.expected import predict_counts as predict_counts
     from gammajax.likelihood.problem import Problem as Problem
@@ -155,7 +155,7 @@ _HOME = {
     "SpectrumDatasetOnOff": "datasets.spectrum",
     "GammajaxError": "errors",
     "energy_edges": "geom.axes",
-    "region": "geom.parse",
+    "region": "io.regions",
     "flux_band": "infer.band",
     "posterior_band": "infer.band",
     "likelihood_ratio": "infer.compare",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-from gammajax.errors import UnitMismatch
+from gammajax.errors import ConfigError, UnitMismatch
 
 ENERGY = "TeV"
 AREA = "cm2"
@@ -85,7 +85,7 @@ def to_value(x: Any, unit: str | u.UnitBase, what: str = "value") -> np.ndarray 
     if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
         x = x.tolist()
     if isinstance(x, list | tuple) and any(isinstance(item, str | u.Quantity) for item in x):
-        return np.array([to_value(item, unit, what) for item in x])
+        return _bare([to_value(item, unit, what) for item in x], unit, what)
     return _bare(x, unit, what)
 
 
@@ -95,6 +95,24 @@ def to_number(x: Any, unit: str | u.UnitBase, what: str = "value") -> float:
     if np.size(value) != 1:
         raise UnitMismatch(f"{what} must be one number, got {np.size(value)}")
     return float(np.reshape(value, ()))
+
+
+def to_pair(x: Any, unit: str | u.UnitBase, what: str = "range") -> tuple[float, float]:
+    """A pair (low, high) as bare float64 in `unit`. Raises `ConfigError` unless it is a pair with low <= high.
+
+    >>> to_pair(("300 GeV", 1.0), "TeV")
+    (0.3, 1.0)
+    """
+    example = f"({0.5:g}, {2:g})" if not str(unit) else f"('0.5 {unit}', '2 {unit}')"
+    if isinstance(x, str | dict) or not np.iterable(x):
+        raise ConfigError(f"{what} is a pair (low, high) such as {example}, got {reprlib.repr(x)}")
+    numbers = np.ravel(to_value(x if isinstance(x, u.Quantity | np.ndarray) else list(x), unit, what))
+    if numbers.size != 2:
+        raise ConfigError(f"{what} is a pair (low, high) such as {example}, got {numbers.size} values")
+    low, high = float(numbers[0]), float(numbers[1])
+    if not low <= high:
+        raise ConfigError(f"{what} goes from low to high, got ({low:g}, {high:g})")
+    return low, high
 
 
 def _quantity(text: str, unit: str | u.UnitBase, what: str) -> u.Quantity:

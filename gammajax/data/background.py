@@ -1,5 +1,6 @@
 """Background that the responses of a run predict, at points and in circles on the sky."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from astropy.time import Time
 from gammajax._typing import Float
 from gammajax.data.observation import Observation
 from gammajax.errors import ConfigError, FileFormatError
-from gammajax.geom.regions import circle
+from gammajax.geom.regions import Circle
+from gammajax.io.regions import region as as_region
 from gammajax.irf.fov import fov_lonlat
 from gammajax.numeric.sphere import offset_by
 from gammajax.units import to_number, to_value
@@ -66,9 +68,9 @@ def background_in_circle(
     `region` is a circle with a radius; it is covered by `rings` times `spokes` points of `circle_points`, and the
     further options are those of `background_counts`. Raises `ConfigError` for a region without radius.
     """
-    one = circle(region)
-    if one.radius is None:
-        raise ConfigError("a background in a circle needs its radius")
+    one = as_region(region)
+    if not isinstance(one, Circle) or one.radius is None:
+        raise ConfigError(f"a background in a circle needs a circle with a radius, got {reprlib.repr(region)}")
     ra, dec, solid_angle = circle_points(one.ra, one.dec, one.radius, rings, spokes)
     return background_counts(run, ra, dec, solid_angle, energy, **options).sum(axis=0)
 

@@ -1,5 +1,6 @@
 """Event lists and what can be selected from them; a selection is a new event list."""
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,21 +9,25 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astropy.time import Time
+from regions import Regions, SkyRegion
 
-from gammajax.data.gti import GTI, seconds_of
-from gammajax.data.phase import Ephemeris, in_phase
+from gammajax.data.gti import GTI, as_gti, seconds_of
+from gammajax.data.phase import Ephemeris, as_ephemeris, in_phase
+from gammajax.data.times import iso
 from gammajax.errors import ConfigError, nearest
-from gammajax.geom.regions import Circle, circle
+from gammajax.geom.position import is_position, positions
 from gammajax.io.dl3 import TimeReference
-from gammajax.numeric.sphere import separation
-from gammajax.units import to_value
+from gammajax.io.regions import region as as_region
+from gammajax.numeric.sphere import mean_direction, separation
+from gammajax.tables import Shown, range_text
+from gammajax.units import to_number, to_pair, to_value
 
 _KNOWN = ("time", "ra", "dec", "energy", "event_id")
 _UNITS = {"time": "s", "ra": "deg", "dec": "deg", "energy": "TeV"}
 
 
-@dataclass(frozen=True)
-class Events:
+@dataclass(frozen=True, repr=False)
+class Events(Shown):
     """Reconstructed events as host arrays of one length.
 
     time [s since `reference`], ra in [0, 360) and dec [deg, ICRS], energy [TeV], event_id (no key: it repeats
@@ -42,10 +47,21 @@ class Events:
     def __len__(self) -> int:
         return len(self.time)
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
+        return f"Events: {len(self)}"
+
+    def _about(self) -> dict[str, str]:
+        others = ", ".join(self.columns)
         if not len(self):
-            return "Events(0)"
-        return f"Events({len(self)}, {self.energy.min():.3g} .. {self.energy.max():.3g} TeV)"
+            return {"columns": others}
+        ra, dec = self.centre
+        first, last = (iso(self.reference.to_time(t)) for t in (self.time.min(), self.time.max()))
+        return {
+            "energy": range_text(self.energy, "TeV"),
+            "time": f"{first} .. {last} (UTC)",
+            "centre": f"ra {ra:.3f} deg, dec {dec:.3f} deg",
+            "columns": others,
+        }
 
     def __getitem__(self, name: str) -> np.ndarray:
         """A column by its name in the file. Raises `ConfigError` where there is none."""
@@ -62,6 +78,11 @@ class Events:
         return SkyCoord(self.ra, self.dec, unit="deg")
 
     @property
+    def centre(self) -> tuple[float, float]:
+        """The mean direction (ra, dec) [deg]; NaN without events."""
+        return mean_direction(self.ra, self.dec)
+
+    @property
     def times(self) -> Time:
         """Arrival times as astropy times."""
         return self.reference.to_time(self.time)
@@ -74,8 +95,11 @@ class Events:
         return Table({**known, **self.columns}, units={**units, **self.units})
 
     def select(self, mask: Any) -> "Events":
-        """The events where `mask` (bool per event, indices or a slice) says so."""
-        rows = mask if isinstance(mask, slice) else np.asarray(mask)
+        """The events where `mask` (bool per event, indices or a slice) says so.
+
+        Raises `ConfigError` for a mask of another length, for indices beyond the end, and for anything else.
+        """
+        rows = mask if isinstance(mask, slice) else _rows(mask, len(self))
         return replace(
             self,
             **{name: getattr(self, name)[rows] for name in _KNOWN},
@@ -84,11 +108,11 @@ class Events:
 
     def select_energy(self, energy_min: Any, energy_max: Any) -> "Events":
         """Events with energy_min <= energy < energy_max: quantities, text such as '1 TeV', numbers in TeV."""
-        low, high = to_value(energy_min, "TeV", "energy_min"), to_value(energy_max, "TeV", "energy_max")
+        low, high = to_number(energy_min, "TeV", "energy_min"), to_number(energy_max, "TeV", "energy_max")
         return self.select((self.energy >= low) & (self.energy < high))
 
     def select_time(self, interval: Any, inverted: bool = False) -> "Events":
-        """Events in [t0, t1); `interval` is a pair of astropy times or of text such as '2006-07-29T22:00'.
+        """Events in [t0, t1); `interval` is a pair of times as in `Observation.select_time`.
 
         `inverted`: those outside.
         """
@@ -100,29 +124,30 @@ class Events:
 
         Reading does not cut on the GTI of a run: in real files events spill over its end by less than a second.
         """
-        return self.select(gti.to_reference(self.reference).contains(self.time))
+        return self.select(as_gti(gti).to_reference(self.reference).contains(self.time))
 
     def select_offset(self, band: Any, pointing: Any) -> "Events":
         """Events with offset_min <= offset < offset_max [deg] from the pointing.
 
-        `pointing` is a `SkyCoord` or (ra, dec) [deg], one for all or one per event; `Observation.select_offset`
-        takes that of the run.
+        `pointing` is a `SkyCoord`, text such as '83.63 22.01' [deg] or (ra, dec) [deg], one for all or one per event;
+        `Observation.select_offset` takes that of the run. Raises `ConfigError` for what is no pair or no position.
         """
-        low, high = _pair(band, "deg", "offset band")
-        if isinstance(pointing, SkyCoord):
-            centre: Any = pointing.icrs
-            pointing = centre.ra.deg, centre.dec.deg
-        ra, dec = pointing
-        offset = separation(self.ra, self.dec, np.asarray(ra), np.asarray(dec))
+        low, high = to_pair(band, "deg", "offset band")
+        ra, dec = positions(pointing, "pointing")
+        if ra.shape not in ((), (len(self),)):
+            raise ConfigError(
+                f"pointing: one position or one per event is needed, got {ra.size} for {len(self)} events"
+            )
+        offset = separation(self.ra, self.dec, ra, dec)
         return self.select((offset >= low) & (offset < high))
 
     def select_region(self, region: Any, inverted: bool = False) -> "Events":
         """Events in a region of the sky, or in one of several; `inverted`: those outside.
 
-        A region is a circle (`regions.CircleSkyRegion`, `Circle`) or anything with `contains(SkyCoord)` or
-        `contains(ra, dec)`, such as the regions of `gammajax.geom`. Raises `ConfigError` for anything else.
+        A region is anything that `gammajax.region` takes (of the `regions` package, DS9 text or file, of gammajax), or
+        has a method `contains(SkyCoord)` or `contains(ra, dec)`. Raises `ConfigError` for anything else.
         """
-        regions = list(region) if isinstance(region, list | tuple) else [region]
+        regions = list(region) if isinstance(region, list | tuple) and not is_position(region) else [region]
         found = np.zeros(len(self), dtype=bool)
         for one in regions:
             found |= self._within(one)
@@ -138,6 +163,7 @@ class Events:
 
     def with_phase(self, ephemeris: Ephemeris, column: str = "PHASE") -> "Events":
         """The events with a column of phases in [0, 1) by an ephemeris, at their times as given (no barycentring)."""
+        ephemeris = as_ephemeris(ephemeris)
         return self.with_column(column, ephemeris.phase(self.times))
 
     def with_column(self, name: str, values: Any, unit: str = "") -> "Events":
@@ -162,7 +188,9 @@ class Events:
         if data.dtype.kind not in "SU":
             values = to_value(values, unit, f"column {parameter}")
         if is_range:
-            low, high = _pair(values, unit, f"the range of {parameter}")
+            if data.dtype.kind in "SU":
+                raise ConfigError(f"column {parameter} holds text: list the values, with is_range=False")
+            low, high = to_pair(values, unit, f"the range of {parameter}")
             return self.select((data >= low) & (data < high))
         return self.select(_one_of(data, np.atleast_1d(values)))
 
@@ -180,24 +208,26 @@ class Events:
         )
 
     def _within(self, region: Any) -> np.ndarray:
-        if isinstance(region, Circle):
-            return region.contains(self.ra, self.dec)
-        if hasattr(region, "center") and hasattr(region, "radius"):
-            return circle(region).contains(self.ra, self.dec)
         contains = getattr(region, "contains", None)
-        if contains is None:
-            raise ConfigError(f"a region is a circle or has a method contains(SkyCoord), got {type(region).__name__}")
+        if contains is None or isinstance(region, SkyRegion | Regions):
+            return as_region(region).contains(self.ra, self.dec)
         try:
             return np.asarray(contains(self.radec), dtype=bool)
         except TypeError:
             return np.asarray(contains(self.ra, self.dec), dtype=bool)
 
 
-def _pair(values: Any, unit: str, what: str) -> tuple[float, float]:
-    numbers = np.ravel(to_value(values if np.ndim(values) or hasattr(values, "unit") else list(values), unit, what))
-    if numbers.size != 2:
-        raise ConfigError(f"{what} is a pair (low, high), got {numbers.size} values")
-    return float(numbers[0]), float(numbers[1])
+def _rows(mask: Any, n: int) -> np.ndarray:
+    rows = np.asarray(mask)
+    if rows.size == 0 and rows.ndim == 1:
+        return rows.astype(bool) if n == 0 else rows.astype(int)
+    if rows.ndim != 1 or rows.dtype.kind not in "biu":
+        raise ConfigError(f"a mask is a bool per event, indices or a slice, got {reprlib.repr(mask)}")
+    if rows.dtype.kind == "b" and rows.size != n:
+        raise ConfigError(f"a mask has one bool per event: there are {n} events, got {rows.size}")
+    if rows.dtype.kind != "b" and (rows.min() < -n or rows.max() >= n):
+        raise ConfigError(f"an index is beyond the {n} events: they go from {rows.min()} to {rows.max()}")
+    return rows
 
 
 def _one_of(data: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -207,12 +237,12 @@ def _one_of(data: np.ndarray, values: np.ndarray) -> np.ndarray:
     return found
 
 
-def stack_events(lists: Iterable[Events]) -> Events:
+def stack_events(lists: Events | Iterable[Events]) -> Events:
     """Event lists one after the other, times in the reference of the first; further columns that all have are kept.
 
     Raises `ConfigError` for no list at all.
     """
-    lists = list(lists)
+    lists = [lists] if isinstance(lists, Events) else list(lists)
     if not lists:
         raise ConfigError("there are no event lists to stack")
     first = lists[0]

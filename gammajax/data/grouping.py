@@ -9,9 +9,11 @@ import numpy as np
 from astropy.table import Table
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from gammajax.checks import names as features_named
 from gammajax.data.observation import Observation
-from gammajax.data.observations import Observations, position_lonlat
+from gammajax.data.observations import Observations
 from gammajax.errors import ConfigError, FileFormatError, nearest
+from gammajax.geom.position import position as as_position
 from gammajax.numeric.sphere import separation
 from gammajax.units import to_number, to_value
 
@@ -29,7 +31,7 @@ def group_observations(
     energy_true: Any = "1 TeV",
     position: Any = None,
     offset: Any = 0.5,
-    names: Sequence[str] = FEATURES,
+    names: str | Sequence[str] = FEATURES,
 ) -> dict[str, Observations]:
     """The runs in groups: name -> runs.
 
@@ -71,7 +73,7 @@ def response_features(
     energy_true: Any = "1 TeV",
     position: Any = None,
     offset: Any = 0.5,
-    names: Sequence[str] = FEATURES,
+    names: str | Sequence[str] = FEATURES,
 ) -> Table:
     """One row per run: obs_id and the features `names`, at one or several true energies.
 
@@ -79,11 +81,12 @@ def response_features(
     `offset` [deg]. Point-like runs have no PSF and leave "psf-radius" out. Raises `ConfigError` for an unknown
     feature, `FileFormatError` naming a run whose response is empty there.
     """
+    names = features_named(names, "names")
     unknown = [name for name in names if name not in FEATURES]
     if unknown:
         raise ConfigError(f"there is no feature {unknown[0]!r}; choose from {', '.join(FEATURES)}")
     energies = np.atleast_1d(to_value(energy_true, "TeV", "energy_true"))
-    place = None if position is None else position_lonlat(position)
+    place = None if position is None else as_position(position)
     rows = []
     for run in observations:
         at = to_number(offset, "deg", "offset") if place is None else float(separation(*run.pointing_radec, *place))

@@ -1,6 +1,6 @@
 """Good time intervals and their algebra."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,12 +8,14 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
+from gammajax.data.times import any_year, as_interval, iso
 from gammajax.errors import ConfigError
 from gammajax.io.dl3 import TimeReference
+from gammajax.tables import html_summary
 from gammajax.units import to_number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GTI:
     """Intervals during which the telescope took usable data: start, stop [s since `reference`].
 
@@ -27,22 +29,28 @@ class GTI:
     reference: TimeReference
 
     @classmethod
-    def from_intervals(cls, intervals: Iterable[Any], reference: TimeReference | None = None) -> "GTI":
-        """From pairs of astropy times or text; `reference` is by default MJD 51544 (TT).
+    def from_intervals(cls, intervals: Any, reference: TimeReference | None = None) -> "GTI":
+        """From a pair of times or several; `reference` is by default MJD 51544 (TT).
 
+        A time is an astropy `Time`, text ('2006-07-29T22:00', UTC unless it ends in another scale) or an MJD (UTC).
         Raises `ConfigError` for what is no pair of times, and for an interval that stops before it starts.
         """
         reference = reference or TimeReference(51544, 0.0, "tt")
-        pairs = np.array([seconds_of(pair, reference) for pair in intervals], dtype=float).reshape(-1, 2)
-        if np.any(pairs[:, 1] < pairs[:, 0]):
-            raise ConfigError("an interval stops before it starts")
+        pairs = np.array([seconds_of(pair, reference) for pair in _pairs(intervals)], dtype=float).reshape(-1, 2)
         return cls(pairs[:, 0], pairs[:, 1], reference)
 
     def __len__(self) -> int:
         return len(self.start)
 
     def __repr__(self) -> str:
-        return f"GTI({len(self)} intervals, {self.time_sum:.1f} s)"
+        many = f"{len(self)} interval{'' if len(self) == 1 else 's'}, {self.time_sum:.1f} s"
+        if not len(self):
+            return f"GTI({many})"
+        first, last = (iso(self.reference.to_time(t)) for t in (self.start.min(), self.stop.max()))
+        return f"GTI({many}, {first} .. {last} UTC)"
+
+    def _repr_html_(self) -> str:
+        return html_summary(repr(self), {}, self.table)
 
     @property
     def time_sum(self) -> float:
@@ -71,8 +79,8 @@ class GTI:
 
     @property
     def table(self) -> Table:
-        """One row per interval: start and stop (ISO, in the scale of the reference) and length [s]."""
-        columns = {"start": self.start_time.isot, "stop": self.stop_time.isot, "length": self.time_delta}
+        """One row per interval: start and stop (ISO, UTC) and length [s]."""
+        columns = {"start": iso(self.start_time), "stop": iso(self.stop_time), "length": self.time_delta}
         return Table(columns, units={"length": "s"})
 
     def to_reference(self, reference: TimeReference) -> "GTI":
@@ -104,7 +112,7 @@ class GTI:
         pause = to_number(gap, "s", "gap")
         if not pause >= 0:
             raise ConfigError(f"a gap to close cannot be negative, got {pause:g} s")
-        both = self if other is None else stack_gti([self, other])
+        both = self if other is None else stack_gti([self, as_gti(other)])
         keep = both.stop > both.start
         start, stop = both.start[keep], both.stop[keep]
         order = np.argsort(start, kind="stable")
@@ -118,18 +126,18 @@ class GTI:
 
     def intersection(self, other: "GTI") -> "GTI":
         """The time in both."""
-        return self._combine(other, lambda here, there: here & there)
+        return self._combine(as_gti(other), lambda here, there: here & there)
 
     def difference(self, other: "GTI") -> "GTI":
         """The time in this GTI and not in the other: deletes bad time."""
-        return self._combine(other, lambda here, there: here & ~there)
+        return self._combine(as_gti(other), lambda here, there: here & ~there)
 
     def delete_interval(self, interval: Any) -> "GTI":
-        """The time outside `interval`, a pair of astropy times or of text."""
+        """The time outside `interval`, a pair of times as in `select_time`."""
         return self.difference(GTI.from_intervals([interval], self.reference))
 
     def select_time(self, interval: Any, inverted: bool = False) -> "GTI":
-        """The parts inside `interval`, a pair of astropy times or of text such as '2006-07-29T22:00'.
+        """The parts inside `interval`, a pair of astropy times, text such as '2006-07-29T22:00' (UTC) or MJD (UTC).
 
         `inverted`: the parts outside. Inside, rows stay rows: overlapping ones are not merged.
         """
@@ -157,8 +165,9 @@ def _covers(merged: GTI, time: np.ndarray) -> np.ndarray:
     return (row >= 0) & (time < merged.stop[np.maximum(row, 0)])
 
 
-def stack_gti(gtis: Sequence[GTI]) -> GTI:
+def stack_gti(gtis: GTI | Sequence[GTI]) -> GTI:
     """All rows, one GTI after the other, in the reference of the first. Raises `ConfigError` for none at all."""
+    gtis = [gtis] if isinstance(gtis, GTI) else [as_gti(gti) for gti in gtis]
     if not gtis:
         raise ConfigError("there are no good time intervals to stack")
     moved = [gti.to_reference(gtis[0].reference) for gti in gtis]
@@ -168,14 +177,28 @@ def stack_gti(gtis: Sequence[GTI]) -> GTI:
 
 
 def seconds_of(interval: Any, reference: TimeReference) -> tuple[float, float]:
-    """A pair of times (astropy or text in the scale of the reference) in seconds since the reference.
+    """A pair of times (see `as_interval`) in seconds since the reference.
 
-    Raises `ConfigError` for what is no pair of times.
+    Raises `ConfigError` for what is no pair of times, and for one that stops before it starts.
     """
-    try:
-        low: Any
-        high: Any
-        low, high = (t if isinstance(t, Time) else Time(t, scale=reference.scale) for t in interval)
-        return float(reference.to_seconds(low)), float(reference.to_seconds(high))
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{interval!r} is no pair of times such as ('2006-07-29', '2006-07-30'): {error}") from error
+    start, stop = as_interval(interval)
+    with any_year():
+        return float(reference.to_seconds(start)), float(reference.to_seconds(stop))
+
+
+def as_gti(given: Any) -> GTI:
+    """Good time intervals, or a `ConfigError` that says how to make them."""
+    if not isinstance(given, GTI):
+        raise ConfigError(
+            f"good time intervals are a GTI, got {type(given).__name__}: GTI.from_intervals([(start, stop)]) makes one"
+        )
+    return given
+
+
+def _pairs(intervals: Any) -> list[Any]:
+    """One pair of times or several as a list."""
+    if isinstance(intervals, str) or not np.iterable(intervals):
+        raise ConfigError(f"intervals are pairs of times such as [('2006-07-29', '2006-07-30')], got {intervals!r}")
+    found = list(intervals)
+    single = isinstance(found[0], str) or not np.iterable(found[0]) if found else False
+    return [found] if single else found

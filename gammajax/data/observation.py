@@ -11,14 +11,16 @@ from astropy.time import Time
 
 from gammajax.data.cuts import Cut, EventCut, GTICut, OffsetCut, PhaseCut, TimeCut
 from gammajax.data.events import Events
-from gammajax.data.gti import GTI
-from gammajax.data.phase import Ephemeris
+from gammajax.data.gti import GTI, as_gti
+from gammajax.data.phase import Ephemeris, as_ephemeris, phase_intervals
 from gammajax.data.pointing import drift_pointing, horizontal, interpolated, interpolated_altaz
 from gammajax.data.reading import CLASSES, file_version, read_responses, read_run
+from gammajax.data.times import as_interval, as_times, iso
 from gammajax.errors import ConfigError, EmptyRun, FileFormatError, GammajaxError, MissingFile
 from gammajax.io.dl3 import HDULocation, PointingTable, RunInfo, find_pointing, pointing_table
 from gammajax.io.fits import open_fits
 from gammajax.io.irf import KINDS
+from gammajax.io.paths import is_file
 from gammajax.irf import (
     Background2D,
     Background3D,
@@ -30,6 +32,8 @@ from gammajax.irf import (
     RadMax,
 )
 from gammajax.numeric.sphere import separation
+from gammajax.tables import Shown
+from gammajax.units import to_pair
 
 USED = ("events", "gti", "aeff", "edisp", "psf", "rad_max")
 """The types of HDU whose files must exist when a run is opened."""
@@ -38,7 +42,7 @@ OPTIONAL = ("bkg", "pointing")
 """The types of HDU that are read, and missed, only when they are asked for; all others in an index are ignored."""
 
 
-class Observation:
+class Observation(Shown):
     """One run: events, good time intervals, pointing and responses, each read at first use and then kept.
 
     Until then only file names are held: observations are cheap, and travel to worker processes without their
@@ -53,8 +57,27 @@ class Observation:
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in ("obs_id", "locations", "_cuts")}
 
-    def __repr__(self) -> str:
-        return f"Observation({self.obs_id}, {', '.join(path.name for path in self.files) or 'no files'})"
+    def _title(self) -> str:
+        return f"Observation {self.obs_id}"
+
+    def _about(self) -> dict[str, str]:
+        """To look at a run reads no file: what it tells besides its files, it tells once it was read."""
+        about = {
+            "files": ", ".join(path.name for path in self.files) or "none",
+            "responses": ", ".join(place.kind for kind, place in self.locations.items() if kind not in USED[:2]),
+            "cuts": ", ".join(type(cut).__name__ for cut in self._cuts),
+        }
+        if "_run" not in self.__dict__:
+            return {**about, "content": "not read yet: info() reads it"}
+        meta, _, gti = self._run
+        return {
+            "telescope": meta.telescope,
+            "target": meta.target,
+            "pointing": f"ra {meta.ra_pnt:.4f} deg, dec {meta.dec_pnt:.4f} deg" if np.isfinite(meta.ra_pnt) else "",
+            "good time": repr(self.__dict__.get("gti", gti)),
+            "events": str(len(self.__dict__.get("events", self._run[1]))),
+            **about,
+        }
 
     @property
     def files(self) -> list[Path]:
@@ -142,9 +165,9 @@ class Observation:
         ra, dec = self.pointing_radec
         return np.full(times.shape, ra), np.full(times.shape, dec)
 
-    def pointing_at(self, times: Time) -> SkyCoord:
-        """As `pointing_lonlat`, as astropy coordinates."""
-        return SkyCoord(*self.pointing_lonlat(times), unit="deg")
+    def pointing_at(self, times: Any) -> SkyCoord:
+        """As `pointing_lonlat`, as astropy coordinates; times may be text or MJD as in `select_time`."""
+        return SkyCoord(*self.pointing_lonlat(as_times(times)), unit="deg")
 
     def pointing_altaz(self, times: Time) -> tuple[np.ndarray, np.ndarray]:
         """Altitude and azimuth [deg] of the pointing at astropy times; the table's own where it has them.
@@ -277,13 +300,9 @@ class Observation:
         """
         if "bkg" not in self.locations:
             return None
-        place = self._place("bkg")
-        if not place.path.is_file():
+        place = self._place_of_response("bkg")
+        if not is_file(place.path):
             raise MissingFile(f"run {self.obs_id}: {place.path} ({place.kind}) is listed but absent")
-        if place.kind not in CLASSES:
-            raise FileFormatError(
-                f"run {self.obs_id}: {place.path}[{place.hdu}] is a {place.kind!r}, which is not read"
-            )
         found = read_responses(place.path, ((place.type, place.kind, place.hdu),), file_version(place.path))["bkg"]
         if isinstance(found, GammajaxError):
             raise found
@@ -291,23 +310,31 @@ class Observation:
         return found[0].aligned("REVERSE_LON_RADEC") if old and isinstance(found[0], Background3D) else found[0]
 
     def select_time(self, interval: Any, inverted: bool = False) -> "Observation":
-        """This run cut to `interval`, a pair of astropy times or text: events, GTI and so the livetime.
+        """This run cut to `interval`: events, GTI and so the livetime.
 
-        `inverted`: all but the time between.
+        A pair of astropy times, of text such as '2006-07-29T22:00' (UTC unless it ends in another scale) or of MJD
+        (UTC). `inverted`: all but the time between. Raises `ConfigError` for what is no pair of times.
         """
-        return self._with(TimeCut(interval, inverted))
+        return self._with(TimeCut(as_interval(interval), inverted))
 
     def select_gti(self, gti: GTI) -> "Observation":
         """This run cut to further good time intervals: events, GTI (the intersection) and so the livetime."""
-        return self._with(GTICut(gti))
+        return self._with(GTICut(as_gti(gti)))
 
     def select_offset(self, band: Any) -> "Observation":
-        """This run with the events whose offset from the pointing at their time is in [low, high) deg."""
-        return self._with(OffsetCut(band))
+        """This run with the events whose offset from the pointing at their time is in [low, high) deg.
+
+        Raises `ConfigError` for what is no pair of angles.
+        """
+        return self._with(OffsetCut(to_pair(band, "deg", "offset band")))
 
     def select_phase(self, intervals: Any, ephemeris: Ephemeris | None = None, column: str = "PHASE") -> "Observation":
-        """This run cut to phase intervals, of a column or of an ephemeris; the livetime shrinks by their width."""
-        return self._with(PhaseCut(intervals, ephemeris, column))
+        """This run cut to phase intervals, of a column or of an ephemeris; the livetime shrinks by their width.
+
+        Raises `ConfigError` for what is no phase interval or no ephemeris.
+        """
+        ephemeris = None if ephemeris is None else as_ephemeris(ephemeris)
+        return self._with(PhaseCut(phase_intervals(intervals), ephemeris, column))
 
     def select_events(self, select: Callable[[Events], Events], livetime_fraction: float = 1.0) -> "Observation":
         """This run with the events that a function of the event list leaves.
@@ -317,6 +344,11 @@ class Observation:
 
         >>> loud = run.select_events(lambda events: events.select_parameter("MULTIP", (3, 100)))  # doctest: +SKIP
         """
+        if not callable(select):
+            raise ConfigError(
+                f"select is a function of the event list, got {type(select).__name__}: for example "
+                "lambda events: events.select_energy('1 TeV', '10 TeV')"
+            )
         if not 0 <= livetime_fraction <= 1:
             raise ConfigError(f"livetime_fraction must be in 0..1, got {livetime_fraction}")
         return self._with(EventCut(select, livetime_fraction))
@@ -334,7 +366,7 @@ class Observation:
             "telescope": self.telescope,
             "target": self.target,
             "pointing": f"ra {lon:.4f} deg, dec {lat:.4f} deg",
-            "start": self.tstart.isot,
+            "start": f"{iso(self.tstart)} UTC",
             "on-time": f"{self.gti.time_sum:.1f} s",
             "livetime": f"{self.livetime:.1f} s",
             "events": len(self.events),
@@ -350,13 +382,23 @@ class Observation:
             raise FileFormatError(f"run {self.obs_id} has no {kind!r}; it has {have} (in {files})")
         return self.locations[kind]
 
-    def _response(self, kind: str) -> tuple[Any, bool, float]:
+    def _place_of_response(self, kind: str) -> HDULocation:
+        """As `_place`, of a class that is read and belongs to this type: an index may say anything."""
         place = self._place(kind)
-        if place.kind not in KINDS:
+        where = f"run {self.obs_id}: {place.path}[{place.hdu}]"
+        if place.kind not in CLASSES:
             raise FileFormatError(
-                f"run {self.obs_id}: {place.path}[{place.hdu}] is a {place.kind!r}, "
-                f"which is not supported; supported are {', '.join(KINDS)}"
+                f"{where} is a {place.kind!r}, which is not supported; supported are {', '.join(CLASSES)}"
             )
+        if place.kind.rsplit("_", 1)[0] != kind:
+            raise FileFormatError(
+                f"{where} is listed with HDU_TYPE {kind!r} and HDU_CLASS {place.kind!r}, which do not belong together: "
+                "correct the HDU index"
+            )
+        return place
+
+    def _response(self, kind: str) -> tuple[Any, bool, float]:
+        self._place_of_response(kind)
         found = self._responses[kind]
         if isinstance(found, GammajaxError):
             raise found

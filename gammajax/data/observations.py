@@ -1,14 +1,16 @@
 """Several runs: looked up, selected, grouped, as a table."""
 
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, Table
 
-from gammajax.data.gti import GTI
+from gammajax.checks import one_or_many, pair
+from gammajax.data.gti import GTI, as_gti
 from gammajax.data.observation import USED, Observation
+from gammajax.data.times import as_interval, iso
 from gammajax.errors import (
     ConfigError,
     EmptyRun,
@@ -18,17 +20,18 @@ from gammajax.errors import (
     NoSuchObservation,
     nearest,
 )
-from gammajax.geom.regions import lonlat
+from gammajax.geom.position import position as as_position
 from gammajax.io.dl3 import RunInfo
 from gammajax.numeric.sphere import separation
-from gammajax.units import to_number, to_value
+from gammajax.tables import html_summary
+from gammajax.units import to_number, to_pair
 
 
 class Observations(Sequence[Observation]):
     """Some runs in order, and `failures`: run -> message, for those that were asked for and cannot be had."""
 
-    def __init__(self, observations: Iterable[Observation], failures: dict[int, str] | None = None):
-        self._list = list(observations)
+    def __init__(self, observations: Observation | Iterable[Observation], failures: dict[int, str] | None = None):
+        self._list = as_runs(observations)
         self.failures = dict(failures or {})
 
     @overload
@@ -70,7 +73,18 @@ class Observations(Sequence[Observation]):
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Observations({len(self)} runs{failed})"
+        numbers = [str(run.obs_id) for run in self._list[:6]] + ["..."] * (len(self) > 6)
+        return f"Observations({len(self)} runs{failed}{': ' if numbers else ''}{', '.join(numbers)})"
+
+    def _repr_html_(self) -> str:
+        columns = {
+            "obs_id": self.ids,
+            "files": [", ".join(path.name for path in run.files) for run in self],
+            "responses": [" ".join(p.kind for t, p in run.locations.items() if t not in USED[:2]) for run in self],
+        }
+        more = {"failed": "; ".join(f"{key}: {why}" for key, why in self.failures.items())} if self.failures else {}
+        listed = Table(columns) if len(self) else None
+        return html_summary(f"{len(self)} runs; table() reads and lists them", more, listed)
 
     @property
     def ids(self) -> np.ndarray:
@@ -78,19 +92,21 @@ class Observations(Sequence[Observation]):
         return np.array([run.obs_id for run in self], dtype=np.int64)
 
     def select_time(self, interval: Any, inverted: bool = False) -> "Observations":
-        """The runs cut to `interval`, a pair of astropy times or text; see `Observation.select_time`.
+        """The runs cut to `interval`, a pair of times; see `Observation.select_time`.
 
         Runs without good time in it drop out; those whose times cannot be read are named in `failures`.
         """
-        return self._cut(lambda run: run.select_time(interval, inverted))
+        times = as_interval(interval)
+        return self._cut(lambda run: run.select_time(times, inverted))
 
     def select_gti(self, gti: GTI) -> "Observations":
         """The runs cut to further good time intervals; runs without any in common with them drop out."""
-        return self._cut(lambda run: run.select_gti(gti))
+        given = as_gti(gti)
+        return self._cut(lambda run: run.select_gti(given))
 
     def select(
         self,
-        ids: Iterable[int | str] | None = None,
+        ids: int | str | Iterable[int | str] | None = None,
         *,
         target: str | None = None,
         telescope: str | None = None,
@@ -106,13 +122,13 @@ class Observations(Sequence[Observation]):
         Parameters
         ----------
         ids
-            Only these run numbers. Raises `NoSuchObservation` for one that is not here.
+            Only these run numbers, or this one. Raises `NoSuchObservation` for one that is not here.
         target, telescope
             OBJECT, TELESCOP; case and blanks do not matter.
         cone
             (position, radius): pointing within; the position is a `SkyCoord`, text in deg or (ra, dec).
         time
-            (t0, t1): good time overlaps; the runs are not cut, as `select_time` does.
+            (t0, t1): good time overlaps; the runs are not cut, as `select_time` does. Times as there.
         zenith, livetime
             (low, high): zenith angle [deg], livetime [s] with low <= value < high.
         offset
@@ -120,25 +136,30 @@ class Observations(Sequence[Observation]):
         where
             Any further condition on a run.
         """
-        runs = self if ids is None else Observations([self.run(i) for i in ids], self.failures)
+        runs = self if ids is None else Observations([self.run(i) for i in one_or_many(ids)], self.failures)
         tests: list[Callable[[Observation], Any]] = []
         if target is not None:
             tests.append(lambda run: bare_name(run.target) == bare_name(target))
         if telescope is not None:
             tests.append(lambda run: bare_name(run.telescope) == bare_name(telescope))
         if cone is not None:
-            centre, radius = position_lonlat(cone[0]), to_number(cone[1], "deg", "radius")
+            where_to, size = pair(cone, "cone", "('83.63 22.01', '2 deg')")
+            centre, radius = as_position(where_to), to_number(size, "deg", "radius")
             tests.append(lambda run: separation(*run.pointing_radec, *centre) <= radius)
         if time is not None:
-            tests.append(lambda run: len(run.select_time(time).gti) > 0)
+            times = as_interval(time, "time")
+            tests.append(lambda run: len(run.select_time(times).gti) > 0)
         if zenith is not None:
             tests.append(_within(zenith, "deg", "zenith", lambda run: run.zenith))
         if offset is not None:
-            place = position_lonlat(offset[0])
-            tests.append(_within(offset[1], "deg", "offset", lambda run: separation(*run.pointing_radec, *place)))
+            seen, band = pair(offset, "offset", "('83.63 22.01', ('0.4 deg', '0.6 deg'))")
+            place = as_position(seen)
+            tests.append(_within(band, "deg", "offset", lambda run: separation(*run.pointing_radec, *place)))
         if livetime is not None:
             tests.append(_within(livetime, "s", "livetime", lambda run: run.livetime))
         if where is not None:
+            if not callable(where):
+                raise ConfigError(f"where is a function of a run, got {type(where).__name__}")
             tests.append(where)
         return runs._kept(lambda run: all(test(run) for test in tests))
 
@@ -186,12 +207,12 @@ class Observations(Sequence[Observation]):
         """One row per run: what it is, where and when it looked, and for how long. Reads the runs.
 
         Columns: obs_id, telescope, instrument, target, obs_mode, ra_pnt, dec_pnt [deg], offset [deg] of `position` (a
-        `SkyCoord`, text in deg or (ra, dec)) where one is given, zenith [deg], start (ISO), ontime, livetime [s],
+        `SkyCoord`, text in deg or (ra, dec)) where one is given, zenith [deg], start (ISO, UTC), ontime, livetime [s],
         dead_time (fraction), events, responses. What a run cannot tell is masked, and `problem` says why.
         """
         columns = {name: entry for name, entry in _TABLE.items() if name != "offset" or position is not None}
         if position is not None:
-            place = position_lonlat(position)
+            place = as_position(position)
             columns["offset"] = (0.0, "deg", lambda run: float(separation(*run.pointing_radec, *place)))
         return _run_table(self, columns)
 
@@ -226,7 +247,7 @@ _TABLE: _Columns = {
     "dec_pnt": (0.0, "deg", lambda run: run.pointing_radec[1]),
     "offset": (0.0, "deg", lambda run: 0.0),
     "zenith": (0.0, "deg", lambda run: run.zenith),
-    "start": ("", None, lambda run: run.tstart.isot),
+    "start": ("", None, lambda run: iso(run.tstart)),
     "ontime": (0.0, "s", lambda run: run.ontime),
     "livetime": (0.0, "s", lambda run: run.livetime),
     "dead_time": (0.0, None, lambda run: 1.0 - run.meta.deadc),
@@ -264,21 +285,19 @@ def _column(values: list[Any], blank: Any) -> Any:
 def _within(
     band: tuple[Any, Any], unit: str, what: str, get: Callable[[Observation], Any]
 ) -> Callable[[Observation], bool]:
-    low, high = (to_number(x, unit, what) for x in band)
+    low, high = to_pair(band, unit, what)
     return lambda run: bool(low <= get(run) < high)
 
 
-def position_lonlat(position: Any) -> tuple[float, float]:
-    """(ra, dec) [deg, ICRS] of a `SkyCoord`, text or pair."""
-    try:
-        if isinstance(position, str):
-            position = SkyCoord(position, unit="deg")
-        if isinstance(position, SkyCoord):
-            return lonlat(position)
-        lon, lat = position
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{position!r} is no position such as '83.63 22.01' [deg] or (ra, dec): {error}") from error
-    return float(to_value(lon, "deg", "ra")), float(to_value(lat, "deg", "dec"))
+def as_runs(given: Any) -> list[Observation]:
+    """One run or several as a list. Raises `ConfigError` for what is no run."""
+    found = [given] if hasattr(given, "obs_id") else one_or_many(given)
+    wrong = [one for one in found if not hasattr(one, "obs_id")]
+    if wrong:
+        raise ConfigError(
+            f"observations are runs, got {reprlib.repr(wrong[0])}: DataStore.from_dir(folder).observations() opens them"
+        )
+    return found
 
 
 def bare_name(name: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from astropy.time import Time
 
+from gammajax.data.times import as_time, as_times
 from gammajax.errors import ConfigError
 from gammajax.units import to_number
 
@@ -15,8 +16,9 @@ from gammajax.units import to_number
 class Ephemeris:
     """phase(t) = phase_0 + f dt + f1 dt^2 / 2 + f2 dt^3 / 6 + ..., dt = t - reference in elapsed SI seconds.
 
-    `reference` is an astropy time or text, `frequency` [Hz] a number, quantity or text, `derivatives` those of the
-    frequency [Hz/s, Hz/s2, ...]. Times are taken as they are: for pulsars give barycentred ones.
+    `reference` is an astropy time, text (UTC unless it ends in another scale, such as '2004-01-01 TDB') or an MJD
+    (UTC), `frequency` [Hz] a number, quantity or text, `derivatives` those of the frequency [Hz/s, Hz/s2, ...]. Times
+    are taken as they are: for pulsars give barycentred ones.
     """
 
     reference: Time
@@ -25,10 +27,7 @@ class Ephemeris:
     phase_0: float = 0.0
 
     def __init__(self, reference: Any, frequency: Any, derivatives: Sequence[Any] = (), phase_0: float = 0.0) -> None:
-        try:
-            start = reference if isinstance(reference, Time) else Time(reference)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"the reference of an ephemeris is no time: {error}") from error
+        start = as_time(reference, "the reference of an ephemeris")
         steps = tuple(to_number(x, f"Hz / s{i}", f"derivative {i}") for i, x in enumerate(derivatives, start=1))
         for name, value in (
             ("reference", start),
@@ -46,9 +45,9 @@ class Ephemeris:
             raise ConfigError(f"a period must be positive, got {seconds:g} s")
         return cls(reference, 1.0 / seconds, (), phase_0)
 
-    def cycles(self, times: Time) -> np.ndarray:
+    def cycles(self, times: Any) -> np.ndarray:
         """Turns since the reference, phase_0 included; not folded."""
-        elapsed: Any = times - self.reference
+        elapsed: Any = as_times(times) - self.reference
         dt = np.asarray(elapsed.sec, dtype=float)
         total, term = np.full(dt.shape, self.phase_0), dt
         for i, rate in enumerate((self.frequency, *self.derivatives), start=2):
@@ -56,21 +55,31 @@ class Ephemeris:
             term = term * dt / i
         return total
 
-    def phase(self, times: Time) -> np.ndarray:
-        """Phase in [0, 1) of each time.
+    def phase(self, times: Any) -> np.ndarray:
+        """Phase in [0, 1) of each time; times as for the reference, one or several.
 
         >>> orbit = Ephemeris.from_period("2020-01-01T00:00:00", "4 d")
-        >>> orbit.phase(Time(["2020-01-02T00:00:00", "2020-01-04T00:00:00", "2020-01-05T00:00:00"])).tolist()
+        >>> orbit.phase(["2020-01-02T00:00:00", "2020-01-04T00:00:00", "2020-01-05T00:00:00"]).tolist()
         [0.25, 0.75, 0.0]
         """
         return fold(self.cycles(times))
 
 
 def phase_fold(
-    times: Time, reference: Any, frequency: Any, derivatives: Sequence[Any] = (), phase_0: float = 0.0
+    times: Any, reference: Any, frequency: Any, derivatives: Sequence[Any] = (), phase_0: float = 0.0
 ) -> np.ndarray:
     """Phase in [0, 1) of times; see `Ephemeris`."""
     return Ephemeris(reference, frequency, derivatives, phase_0).phase(times)
+
+
+def as_ephemeris(given: Any) -> Ephemeris:
+    """An ephemeris, or a `ConfigError` that says how to make one."""
+    if not isinstance(given, Ephemeris):
+        raise ConfigError(
+            f"an ephemeris is an Ephemeris(reference, frequency), got {type(given).__name__}; "
+            "Ephemeris.from_period(reference, period) makes that of an orbit"
+        )
+    return given
 
 
 def fold(cycles: np.ndarray) -> np.ndarray:

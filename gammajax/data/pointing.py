@@ -16,6 +16,7 @@ from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
 from astropy.utils.iers import conf
 
+from gammajax.data.times import iso
 from gammajax.errors import FileFormatError
 from gammajax.io.dl3 import PointingTable, RunInfo, Site
 
@@ -42,9 +43,11 @@ def _between(table: PointingTable, seconds: Any, lon: np.ndarray, lat: np.ndarra
     low, high = table.time[0] - step, table.time[-1] + step
     beyond = (seconds < low) | (seconds > high)
     if np.any(beyond):
-        first, last = (table.reference.to_time(t).isot for t in (table.time[0], table.time[-1]))
-        asked = table.reference.to_time(float(np.ravel(seconds)[np.ravel(beyond)][0])).isot
-        raise FileFormatError(f"the pointing table covers {first} to {last}, not {asked}; cut the run with select_time")
+        first, last = (iso(table.reference.to_time(t)) for t in (table.time[0], table.time[-1]))
+        asked = iso(table.reference.to_time(float(np.ravel(seconds)[np.ravel(beyond)][0])))
+        raise FileFormatError(
+            f"the pointing table covers {first} to {last} (UTC), not {asked}; cut the run with select_time"
+        )
     phi, theta = np.deg2rad(lon), np.deg2rad(lat)
     vector = (np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta))
     x, y, z = (np.interp(seconds, table.time, component) for component in vector)

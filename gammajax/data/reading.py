@@ -11,6 +11,7 @@ from gammajax.errors import FileFormatError, GammajaxError
 from gammajax.io.dl3 import HDULocation, RunInfo, event_table, find_events, find_gti, gti_table, run_info
 from gammajax.io.fits import open_fits
 from gammajax.io.irf import Response, response_from_hdus
+from gammajax.io.paths import is_file
 from gammajax.irf import (
     Background2D,
     Background3D,
@@ -58,7 +59,7 @@ def read_run(obs_id: int, locations: Mapping[str, HDULocation]) -> tuple[RunInfo
 
 def file_version(path: Path) -> tuple[int, int]:
     """What tells an edited file from the one read before; (0, 0) for an absent one."""
-    if not path.is_file():
+    if not is_file(path):
         return 0, 0
     state = path.stat()
     return state.st_mtime_ns, state.st_size

@@ -8,6 +8,7 @@ from typing import Any, Self, overload
 import numpy as np
 from astropy.table import Table
 
+from gammajax.checks import as_paths, one_or_many
 from gammajax.datasets.files import read_dataset, read_hdf5_datasets, write_dataset, write_hdf5_datasets
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
@@ -28,8 +29,8 @@ class Datasets(Sequence[Dataset]):
     >>> datasets["hess-23523"].counts.sum()                                             # doctest: +SKIP
     """
 
-    def __init__(self, datasets: Iterable[Dataset]):
-        self._datasets = tuple(datasets)
+    def __init__(self, datasets: Dataset | Iterable[Dataset]):
+        self._datasets = _checked(datasets)
         names = self.names
         double = sorted({name for name in names if names.count(name) > 1})
         if double:
@@ -47,12 +48,12 @@ class Datasets(Sequence[Dataset]):
         return cls(datasets)
 
     @classmethod
-    def read_ogip(cls, paths: Iterable[str | Path], *, grouping: Grouping = "ignore") -> Self:
-        """Read OGIP spectra from their PHA files; each is named after its OBS_ID.
+    def read_ogip(cls, paths: str | Path | Iterable[str | Path], *, grouping: Grouping = "ignore") -> Self:
+        """Read OGIP spectra from one PHA file or several; each is named after its OBS_ID.
 
         `grouping="apply"` joins channels as the column GROUPING of X-ray spectra asks.
         """
-        return cls(read_dataset(path, grouping=grouping) for path in paths)
+        return cls(read_dataset(path, grouping=grouping) for path in as_paths(paths))
 
     def write(self, folder: str | Path) -> Path:
         """Write `datasets.yaml` and the files it names into a folder, as Gammapy reads them; returns its path.
@@ -98,8 +99,8 @@ class Datasets(Sequence[Dataset]):
     def __len__(self) -> int:
         return len(self._datasets)
 
-    def __add__(self, other: Iterable[Dataset]) -> "Datasets":
-        return Datasets([*self, *other])
+    def __add__(self, other: Dataset | Iterable[Dataset]) -> "Datasets":
+        return Datasets([*self, *_checked(other)])
 
     def select_energy(self, energy_min: Any, energy_max: Any) -> "Datasets":
         """The datasets with `mask_fit` set to the whole bins inside [energy_min, energy_max]."""
@@ -159,13 +160,13 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
 
 def as_datasets(datasets: Dataset | Iterable[Dataset]) -> Datasets:
     """What a person passes as datasets, one or many, as a collection. Raises `DatasetError` for anything else."""
-    if isinstance(datasets, Datasets):
-        return datasets
-    if isinstance(datasets, _KNOWN):
-        return Datasets([datasets])
-    found = list(datasets) if isinstance(datasets, Iterable) and not isinstance(datasets, str) else [datasets]
+    return datasets if isinstance(datasets, Datasets) else Datasets(datasets)
+
+
+def _checked(datasets: Any) -> tuple[Dataset, ...]:
+    found = one_or_many(datasets, *_KNOWN)
     for item in found:
         if not isinstance(item, _KNOWN):
             kinds = ", ".join(k.__name__ for k in _KNOWN)
             raise DatasetError(f"datasets must be {kinds}, got {type(item).__name__}; Datasets.read() reads files")
-    return Datasets(found)
+    return tuple(found)

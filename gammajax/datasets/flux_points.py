@@ -13,7 +13,7 @@ from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
 from gammajax.io.sed import Sed, read_sed, write_sed
 from gammajax.tables import as_text, make_table
-from gammajax.units import DNDE, to_value
+from gammajax.units import DNDE, to_number, to_value
 
 StatType = Literal["chi2", "distrib", "profile"]
 STAT_TYPES = ("chi2", "distrib", "profile")
@@ -164,7 +164,7 @@ class FluxPointsDataset(eqx.Module):
 
     def select_energy(self, energy_min: Any, energy_max: Any) -> Self:
         """The dataset with `mask_fit` set to the points inside [energy_min, energy_max]."""
-        low, high = (to_value(x, "TeV", f"{self.name}: energy range") for x in (energy_min, energy_max))
+        low, high = (to_number(x, "TeV", f"{self.name}: energy range") for x in (energy_min, energy_max))
         if not low < high:
             raise DatasetError(f"{self.name}: energy_min = {low:g} TeV is not below energy_max = {high:g} TeV")
         inside = (np.asarray(self.energy_ref) >= low) & (np.asarray(self.energy_ref) <= high)

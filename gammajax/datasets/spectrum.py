@@ -12,7 +12,8 @@ from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Counts, Edges, Exposure, Kernel, Mask, Scalar
 from gammajax.errors import DatasetError
-from gammajax.units import EXPOSURE, to_value
+from gammajax.tables import Shown, edges_text, on_host, range_text, shape_text
+from gammajax.units import EXPOSURE, to_number, to_value
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,59 @@ def _mask(name: str, field: str, x: ArrayLike | None, n: int) -> Array:
     return jnp.asarray(values)
 
 
-class SpectrumDataset(eqx.Module):
+class _Spectrum(Shown):
+    """What both kinds of spectra say about themselves."""
+
+    def _title(self) -> str:
+        return f"{type(self).__name__} {getattr(self, 'name', '')}".rstrip()
+
+    def _about(self: Any) -> dict[str, str]:
+        on_off = hasattr(self, "counts_off")
+        alpha = f", alpha {range_text(self.alpha)}" if on_off and on_host(self.acceptance) is not None else ""
+        return {
+            "energy": f"{edges_text(self.energy, 'TeV')}{_used(self)}",
+            "energy_true": edges_text(self.energy_true, "TeV"),
+            "counts": _sum(self.counts) + (f", off {_sum(self.counts_off)}{alpha}" if on_off else ""),
+            "background": "" if on_off else _sum(self.background),
+            "exposure": range_text(self.exposure, "cm2 s"),
+            "livetime": _hours(self.livetime),
+            "telescope": self.provenance.telescope,
+            "runs": _runs(self.provenance.obs_ids),
+        }
+
+
+def _sum(x: Any) -> str:
+    values = on_host(x)
+    return shape_text(x) if values is None or values.ndim != 1 else f"{values.sum():.6g}"
+
+
+def _used(dataset: Any) -> str:
+    """The bins in the fit, where not all are."""
+    parts = [on_host(x) for x in (dataset.mask_safe, dataset.mask_fit, dataset.energy)]
+    if any(x is None or x.ndim != 1 for x in parts):
+        return ""
+    safe, fit, edges = (np.asarray(x) for x in parts)
+    bins = np.flatnonzero(safe & fit)
+    if len(bins) == len(safe):
+        return ", all in the fit"
+    if not len(bins):
+        return ", none in the fit"
+    return f", {len(bins)} in the fit: {edges[bins[0]]:.3g} .. {edges[bins[-1] + 1]:.3g} TeV"
+
+
+def _hours(livetime: Any) -> str:
+    value = on_host(livetime)
+    if value is None or value.ndim:
+        return shape_text(livetime)
+    return f"{value / 3600:.4g} h" if np.isfinite(value) else ""
+
+
+def _runs(obs_ids: tuple[int, ...]) -> str:
+    few = ", ".join(map(str, obs_ids[:5]))
+    return f"{few}, ... ({len(obs_ids)})" if len(obs_ids) > 5 else few
+
+
+class SpectrumDataset(_Spectrum, eqx.Module):
     """Counts of one region against a known background (Cash statistic).
 
     Predicted counts in bin j are `mu_j = sum_i F_i exposure_i edisp_ij + background_j` with F_i the model flux
@@ -90,7 +143,7 @@ class SpectrumDataset(eqx.Module):
         return eqx.tree_at(lambda d: d.counts, self, _float(counts))
 
 
-class SpectrumDatasetOnOff(eqx.Module):
+class SpectrumDatasetOnOff(_Spectrum, eqx.Module):
     """Counts of an on region against counts of off regions (WStat: background profiled bin by bin).
 
     `alpha = acceptance / acceptance_off` scales off counts to the on region. Other fields as in `SpectrumDataset`.
@@ -169,8 +222,8 @@ Spectrum = SpectrumDataset | SpectrumDatasetOnOff
 
 
 def _select_energy(dataset: Any, energy_min: Any, energy_max: Any) -> Any:
-    low = to_value(energy_min, "TeV", f"{dataset.name}: energy_min")
-    high = to_value(energy_max, "TeV", f"{dataset.name}: energy_max")
+    low = to_number(energy_min, "TeV", f"{dataset.name}: energy_min")
+    high = to_number(energy_max, "TeV", f"{dataset.name}: energy_max")
     if not low < high:
         raise DatasetError(f"{dataset.name}: energy_min = {low:g} TeV is not below energy_max = {high:g} TeV")
     edges = np.asarray(dataset.energy)

@@ -12,6 +12,7 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 from gammajax._typing import Bool, Float
 from gammajax.errors import ConfigError
 from gammajax.geom.parse import region
+from gammajax.geom.position import is_position
 from gammajax.geom.regions import Circle
 from gammajax.geom.shapes import Region
 
@@ -70,12 +71,13 @@ class RegionMask:
         return result
 
 
-def mask_of_regions(regions: Iterable[Any]) -> RegionMask:
-    """The mask that excludes regions: anything that `gammajax.geom.parse.region` takes, one by one.
+def mask_of_regions(regions: Any) -> RegionMask:
+    """The mask that excludes regions: anything that `gammajax.geom.parse.region` takes, one or several.
 
     Raises `ConfigError` for what is no region of the sky, and for a position without a radius.
     """
-    made = tuple(region(one) for one in regions)
+    several = isinstance(regions, Iterable) and not isinstance(regions, str) and not is_position(regions)
+    made = tuple(region(one) for one in (regions if several else [regions]))
     if any(isinstance(one, Circle) and one.radius is None for one in made):
         raise ConfigError("an excluded region needs a radius")
     return RegionMask(made)

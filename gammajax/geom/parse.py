@@ -23,7 +23,8 @@ from regions import (
 
 from gammajax.errors import ConfigError
 from gammajax.geom.figures import Ellipse, Polygon, Rectangle, Ring, centroid
-from gammajax.geom.regions import Circle, circle, lonlat
+from gammajax.geom.position import is_position, position
+from gammajax.geom.regions import Circle, circle
 from gammajax.geom.shapes import Compound, Region, Shape, compound_of, from_plane, to_plane
 from gammajax.numeric.sphere import position_angle
 
@@ -33,24 +34,28 @@ def region(given: Any, radius: Any = None) -> Region:
 
     `given` is a region of the `regions` package (circle, point, ellipse, rectangle, their annuli, polygon, compound)
     in any frame of the sky, DS9 text, several regions (their union, less those that DS9 marks as excluded with a
-    minus), a `SkyCoord` (with `radius`, a quantity, text or a number in deg), or a region of gammajax. Angles of
-    shapes count from the longitude axis of the frame that the region is given in. Raises `ConfigError` for regions
-    that are empty, degenerate, no area on the sky (lines, texts) or in pixels.
+    minus), a region of gammajax, or a position (`SkyCoord`, text such as "83.63 22.01", (ra, dec) in deg) with
+    `radius`, a quantity, text or a number in deg. Angles of shapes count from the longitude axis of the frame
+    that the region is given in. Raises `ConfigError` for regions that are empty, degenerate, no area on the sky (lines,
+    texts) or in pixels.
 
     >>> region("icrs;circle(83.63, 22.01, 0.11)")
     Circle(ra=83.63, dec=22.01, radius=0.11)
     >>> region("galactic;ellipse(184.56, -5.78, 0.2, 0.1, 30)").figure
     Ellipse(width=0.4, height=0.2)
     """
-    if isinstance(given, str):
-        return union(_parsed(given))
-    if isinstance(given, Circle | Shape | Compound):
-        return circle(given, radius) if isinstance(given, Circle) else given
+    if isinstance(given, Circle):
+        return circle(given, radius)
     # texts are points to the `regions` package
-    if isinstance(given, SkyCoord | CircleSkyRegion | PointSkyRegion) and not isinstance(given, TextSkyRegion):
+    flat = isinstance(given, CircleSkyRegion | PointSkyRegion) and not isinstance(given, TextSkyRegion)
+    if flat or is_position(given):
         return _included(given, circle(given, radius))
     if radius is not None:
-        raise ConfigError(f"radius goes with a position, not with {type(given).__name__}")
+        raise ConfigError(f"radius goes with a position, not with {reprlib.repr(given)}")
+    if isinstance(given, Shape | Compound):
+        return given
+    if isinstance(given, str):
+        return union(_parsed(given))
     if isinstance(given, Regions | list | tuple):
         return union(given)
     if isinstance(given, CompoundSkyRegion):
@@ -110,14 +115,14 @@ def _parsed(text: str) -> Regions:
         try:
             found = Regions.parse(text, format="ds9")
         except Exception as error:  # whatever the parser trips over
-            raise ConfigError(f"{reprlib.repr(text)} cannot be read as DS9 regions: {error}") from error
+            raise ConfigError(f"{reprlib.repr(text)} cannot be read as DS9 regions or a position: {error}") from error
     if not len(found):
         raise ConfigError(f"{reprlib.repr(text)} holds no region: write for example 'icrs;circle(83.63, 22.01, 0.11)'")
     return found
 
 
 def _placed(given: Any, figure: Any) -> Shape:
-    ra, dec = lonlat(given.center)
+    ra, dec = position(given.center)
     angle = float(given.angle.to_value("deg")) if hasattr(given, "angle") else 0.0
     return Shape(ra, dec, (_north(given.center) + angle) % 360.0, figure)
 
@@ -128,7 +133,7 @@ def _north(center: SkyCoord) -> float:
     if frame.name == "icrs":
         return 0.0
     pole: Any = SkyCoord(0.0, 90.0, unit="deg", frame=frame.replicate_without_data())
-    return float(position_angle(*lonlat(center), *lonlat(pole)))
+    return float(position_angle(*position(center), *position(pole)))
 
 
 def _polygon(given: Any) -> Shape:

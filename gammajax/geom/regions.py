@@ -1,5 +1,6 @@
 """Circles on the sky as plain numbers, and which directions they contain."""
 
+import reprlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from regions import CircleSkyRegion, PointSkyRegion
 
 from gammajax._typing import Bool, Float
 from gammajax.errors import ConfigError
+from gammajax.geom.position import is_position, position
 from gammajax.numeric.sphere import offset_by, rotate_about, separation
 from gammajax.units import to_value
 
@@ -85,8 +87,8 @@ class Circle:
 def circle(region: Any, radius: Any = None) -> Circle:
     """A `Circle` from what a person has at hand.
 
-    `region` is a `regions.CircleSkyRegion`, a `regions.PointSkyRegion`, an astropy `SkyCoord` or a `Circle`;
-    `radius` (quantity, text, or a number in deg) goes with a position. Any frame is converted to ICRS.
+    `region` is a `regions.CircleSkyRegion`, a `regions.PointSkyRegion`, a `Circle`, or a position (`SkyCoord`, text,
+    (ra, dec) in deg); `radius` (quantity, text, or a number in deg) goes with a position. Any frame becomes ICRS.
     Raises `ConfigError` for other regions and impossible radii, `UnitMismatch` for a radius that is no angle.
 
     >>> circle(SkyCoord("83d38m +22d01m"), "0.11 deg").radius
@@ -96,13 +98,13 @@ def circle(region: Any, radius: Any = None) -> Circle:
     if isinstance(region, Circle):
         center, own = (region.ra, region.dec), region.radius
     elif isinstance(region, CircleSkyRegion):
-        center, own = lonlat(given.center), float(given.radius.to_value("deg"))
-    elif isinstance(region, PointSkyRegion | SkyCoord):
-        center, own = lonlat(given if isinstance(region, SkyCoord) else given.center), None
+        center, own = position(given.center), float(given.radius.to_value("deg"))
+    elif isinstance(region, PointSkyRegion) or is_position(region):
+        center, own = position(region), None
     else:
         raise ConfigError(
-            "an on region is a CircleSkyRegion, a PointSkyRegion or a SkyCoord with a radius, "
-            f"got {type(region).__name__}"
+            "an on region is a CircleSkyRegion, a PointSkyRegion, or a position (SkyCoord, '83.63 22.01', (ra, dec)) "
+            f"with a radius, got {reprlib.repr(region)}"
         )
     if own is not None and radius is not None:
         raise ConfigError("the region has a radius already: leave out radius=...")
@@ -110,14 +112,6 @@ def circle(region: Any, radius: Any = None) -> Circle:
     if size is not None and not 0 < size < 90:
         raise ConfigError(f"the radius of a region lies between 0 and 90 deg, got {size:g} deg")
     return Circle(*center, size)
-
-
-def lonlat(position: SkyCoord) -> tuple[float, float]:
-    """ICRS right ascension in [0, 360) and declination [deg] of one position."""
-    if not position.isscalar:
-        raise ConfigError(f"one position is needed, got {position.size}")
-    icrs: Any = position.icrs
-    return float(icrs.ra.deg), float(icrs.dec.deg)
 
 
 def within(

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from astropy import units as u
@@ -34,6 +34,7 @@ from gammajax.io.fits import (
     text,
 )
 from gammajax.io.irf import response_kind
+from gammajax.io.paths import is_file, is_folder
 from gammajax.numeric.sphere import wrap
 
 log = logging.getLogger(__name__)
@@ -154,11 +155,23 @@ class HDULocation:
     hdu: str
 
 
+_EPOCHS = (0.0, 1e5)
+"""MJDREFI + MJDREFF of any telescope [d]: the years 1858 to 2132."""
+
+_LONGEST = 1e10
+"""More seconds than there are between the epoch of any telescope and its data: 300 years."""
+
+
 def time_reference(header: fits.Header, where: str) -> TimeReference:
-    """The epoch from MJDREFI, MJDREFF, TIMESYS; raises `FileFormatError` if one of them is missing."""
+    """The epoch from MJDREFI, MJDREFF, TIMESYS; raises `FileFormatError` if one is missing or impossible."""
     whole, part, scale = number(header, "MJDREFI"), number(header, "MJDREFF"), text(header, "TIMESYS").lower()
     if not (np.isfinite(whole) and np.isfinite(part)):
         raise FileFormatError(f"{where} has no time reference: MJDREFI, MJDREFF must be given in its header")
+    if not _EPOCHS[0] <= whole + part <= _EPOCHS[1]:
+        raise FileFormatError(
+            f"{where}: MJDREFI {whole:g} + MJDREFF {part:g} is no epoch of a telescope: correct them in its header "
+            f"(MJD from {_EPOCHS[0]:g} to {_EPOCHS[1]:g})"
+        )
     # a local time cannot be turned into another one
     scales = [name for name in Time.SCALES if name != "local"]
     if scale not in scales:
@@ -240,14 +253,31 @@ def find_pointing(hdus: fits.HDUList, path: Path, name: str | None = None) -> fi
     )
 
 
+def _seconds(hdu: fits.BinTableHDU, path: Path, name: str) -> np.ndarray:
+    """A column of times [s since the reference]; without a unit of its own it has that of TIMEUNIT, or seconds."""
+    values = finite_column(hdu, path, name, unit="s", default=text(hdu.header, "TIMEUNIT") or "s")
+    check_cells(hdu, path, name, np.abs(values) > _LONGEST, "more than 300 years away from MJDREFI + MJDREFF")
+    return values
+
+
+def _event_ids(hdu: fits.BinTableHDU, path: Path) -> np.ndarray:
+    """EVENT_ID as int64; the rows are counted where there is no such column."""
+    index, table = column_index(hdu, "EVENT_ID"), cast(Any, hdu)
+    if index is None:
+        return np.arange(len(table.data))
+    ids = _plain(table.data.field(index))
+    if ids.dtype.kind not in "iu":
+        raise FileFormatError(f"{path}[{hdu.name}] column EVENT_ID must hold whole numbers, got {ids[:1].tolist()}")
+    check_rows(hdu, path, "EVENT_ID", ids)
+    return ids.astype(np.int64)
+
+
 def event_table(hdu: fits.BinTableHDU, path: Path) -> EventTable:
     """The columns of EVENTS as native float64; ra wrapped into [0, 360).
 
     An event without energy (NaN) is in no energy bin. Raises `FileFormatError` for impossible values: times and
     directions that are not finite, declinations beyond the poles, negative or infinite energies.
     """
-    seconds = text(hdu.header, "TIMEUNIT", "s")
-    id_index = column_index(hdu, "EVENT_ID")
     table: Any = hdu
     known = {column_index(hdu, name) for name in ("TIME", "RA", "DEC", "ENERGY", "EVENT_ID")}
     others = {name: i for i, name in enumerate(column_names(hdu)) if i not in known}
@@ -261,11 +291,11 @@ def event_table(hdu: fits.BinTableHDU, path: Path) -> EventTable:
             "%s[%s]: %d of %d events have no energy (NaN): they are in no bin", path, hdu.name, missing, len(energy)
         )
     return EventTable(
-        time=finite_column(hdu, path, "TIME", unit="s", default=seconds),
+        time=_seconds(hdu, path, "TIME"),
         ra=wrap(finite_column(hdu, path, "RA", unit="deg")),
         dec=dec,
         energy=energy,
-        event_id=np.arange(len(table.data)) if id_index is None else table.data.field(id_index).astype(np.int64),
+        event_id=_event_ids(hdu, path),
         reference=time_reference(hdu.header, f"{path}[{hdu.name}]"),
         columns={name: _plain(table.data.field(i)) for name, i in others.items()},
         units={name: str(table.columns[i].unit) for name, i in others.items() if table.columns[i].unit},
@@ -277,8 +307,7 @@ def gti_table(hdu: fits.BinTableHDU, path: Path) -> GTITable:
 
     Raises `FileFormatError` for an interval that ends before it starts.
     """
-    seconds = text(hdu.header, "TIMEUNIT", "s")
-    start, stop = (finite_column(hdu, path, name, unit="s", default=seconds) for name in ("START", "STOP"))
+    start, stop = (_seconds(hdu, path, name) for name in ("START", "STOP"))
     if np.any(bad := stop < start):
         i = np.flatnonzero(bad)[0]
         raise FileFormatError(
@@ -290,8 +319,7 @@ def gti_table(hdu: fits.BinTableHDU, path: Path) -> GTITable:
 
 def pointing_table(hdu: fits.BinTableHDU, path: Path) -> PointingTable:
     """The columns of POINTING, in order of time. Raises `FileFormatError` for a table without rows."""
-    seconds = text(hdu.header, "TIMEUNIT", "s")
-    time = column(hdu, path, "TIME", unit="s", default=seconds)
+    time = _seconds(hdu, path, "TIME")
     if not len(time):
         raise FileFormatError(f"{path}[{hdu.name}] has no rows")
     columns = {"ra": wrap(column(hdu, path, "RA_PNT", unit="deg")), "dec": column(hdu, path, "DEC_PNT", unit="deg")}
@@ -329,6 +357,7 @@ def read_obs_index(path: str | Path) -> dict[str, np.ndarray]:
         for name in ("RA_PNT", "DEC_PNT"):
             if column_index(table, name) is not None:
                 columns[name] = column(table, path, name, unit="deg")
+                check_rows(table, path, name, columns[name])
         return columns
 
 
@@ -361,7 +390,7 @@ def read_obs_ids(path: str | Path) -> tuple[int, ...]:
     Raises `MissingFile`, or `FileFormatError` naming the line that is no list of numbers.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise MissingFile(f"{path} does not exist")
     found: list[int] = []
     for i, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
@@ -409,12 +438,12 @@ def _locations(hdus: fits.HDUList, path: Path, obs_id: int) -> list[HDULocation]
 def index_paths(folder: str | Path) -> tuple[Path, Path]:
     """The obs-index and hdu-index files of a folder, compressed or not. Raises `MissingFile`."""
     folder = Path(folder)
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise MissingFile(f"{folder} is no folder: a data store is the folder of obs-index.fits and hdu-index.fits")
     found = []
     for stem in ("obs-index", "hdu-index"):
         choices = [folder / f"{stem}.fits.gz", folder / f"{stem}.fits"]
-        path = next((p for p in choices if p.is_file()), None)
+        path = next((p for p in choices if is_file(p)), None)
         if path is None:
             raise MissingFile(
                 f"{folder} has neither {choices[0].name} nor {choices[1].name}; "

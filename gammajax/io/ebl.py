@@ -11,6 +11,7 @@ import numpy as np
 
 from gammajax.errors import FileFormatError, MissingFile, nearest
 from gammajax.io.fits import column, find_hdu, open_fits
+from gammajax.io.paths import is_file
 
 BUILTIN = {
     "franceschini": "ebl_franceschini.fits.gz",
@@ -77,14 +78,14 @@ def find_ebl(name: str | Path) -> Path:
     The data are `$GAMMAJAX_DATA` or `$GAMMAPY_DATA`. Raises `MissingFile` saying where was looked.
     """
     given = Path(os.path.expandvars(str(name))).expanduser()
-    if str(name) not in BUILTIN and given.is_file():
+    if str(name) not in BUILTIN and is_file(given):
         return given
     folders = [Path(x) / "ebl" for key in ("GAMMAJAX_DATA", "GAMMAPY_DATA") if (x := os.environ.get(key))]
     wanted = BUILTIN.get(str(name), given.name)
     for folder in folders:
         # Gammapy's rule: the base name decides, compressed or not.
         for file in (folder / wanted, *(folder / f for f in BUILTIN.values() if f.startswith(wanted + "."))):
-            if file.is_file():
+            if is_file(file):
                 return file
     known = "" if str(name) in BUILTIN else f"; built-in are {', '.join(BUILTIN)}"
     close = nearest(str(name), BUILTIN)

@@ -17,16 +17,17 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyError, VerifyWarning
+from astropy.io.fits.verify import VerifyError
 from astropy.utils.exceptions import AstropyUserWarning
 
 from gammajax.errors import FileFormatError, GammajaxError, MissingFile, nearest
 from gammajax.io.damage import what_is_lost, why_unreadable
+from gammajax.io.paths import is_file, is_folder
 from gammajax.units import conversion
 
 _BROKEN = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError,
-    UnboundLocalError, VerifyError, struct.error, zlib.error,
+    AssertionError, UnboundLocalError, VerifyError, struct.error, zlib.error,
 )  # fmt: skip
 """What astropy and numpy raise on bytes that are no FITS: a header is parsed card by card, when it is first asked."""
 
@@ -39,17 +40,17 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
     where that shows only while data are read inside the `with` block.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingFile(f"{path} is a folder, not a file" if path.is_dir() else f"{path} does not exist")
+    if not is_file(path):
+        raise MissingFile(f"{path} is a folder, not a file" if is_folder(path) else f"{path} does not exist")
     content = None
     with warnings.catch_warnings():
-        # odd cards (duplicate keywords, undefined values) are common and harmless in DL3 headers
-        warnings.simplefilter("ignore", VerifyWarning)
-        # whether the part that is lost matters is seen when it is asked for
-        warnings.filterwarnings("ignore", "File may have been truncated", AstropyUserWarning)
+        # odd cards (duplicate keywords, undefined values, letters beyond ASCII) are common and harmless in DL3 headers;
+        # whether a part that is lost or cannot be parsed matters is seen when it is asked for
+        warnings.simplefilter("ignore", AstropyUserWarning)
         try:
             content = _content(path)
-            with fits.open(content, memmap=False) as hdus:
+            # a file that astropy opens itself stays open when its first header cannot be parsed
+            with _stream(content) as stream, fits.open(stream, memmap=False) as hdus:
                 try:
                     yield hdus
                 except (FileFormatError, *_BROKEN) as error:
@@ -82,6 +83,15 @@ def _content(path: Path) -> Path | io.BytesIO:
             return path
         stream.seek(0)
         return io.BytesIO(gzip.decompress(stream.read()))
+
+
+@contextmanager
+def _stream(content: Path | io.BytesIO) -> Iterator[Any]:
+    if isinstance(content, io.BytesIO):
+        yield content
+    else:
+        with content.open("rb") as stream:
+            yield stream
 
 
 def tables(hdus: fits.HDUList) -> Iterator[fits.BinTableHDU]:
@@ -179,8 +189,10 @@ def column(hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", defau
         raise FileFormatError(f"{where} must hold numbers, it holds text or lists: {data[:1].tolist()}")
     stated = _one_slash((table.columns[index].unit or "").strip()) or default or unit
     factor = _factor(stated, unit, where)
-    values = data.astype(np.float64)
-    return values if factor == 1.0 else values * factor
+    # what becomes infinite, or is a NaN of a kind that computing with is an error, is for the caller to look at
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = data.astype(np.float64)
+        return values if factor == 1.0 else values * factor
 
 
 def finite_column(hdu: fits.BinTableHDU, path: Path, *names: str, unit: str = "", default: str | None = None):

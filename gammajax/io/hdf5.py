@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from gammajax.errors import ConfigError, FileFormatError, GammajaxError, MissingFile, nearest
+from gammajax.io.paths import is_file
 
 SCHEMA = 2
 """Version 1 (gammajax 0.1.0) had no groups; its files of a kind that has not changed are still read."""
@@ -29,7 +30,7 @@ _BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeE
 def is_hdf5(path: str | Path) -> bool:
     """True for a name that ends like an HDF5 file, or a file that is one."""
     path = Path(path)
-    return path.suffix.lower() in SUFFIXES or (path.is_file() and bool(h5py.is_hdf5(path)))
+    return path.suffix.lower() in SUFFIXES or (is_file(path) and bool(h5py.is_hdf5(path)))
 
 
 def hdf5_or_json(path: str | Path) -> str:
@@ -198,7 +199,7 @@ def _attribute(value: Any, where: str) -> Any:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    if not path.is_file():
+    if not is_file(path):
         raise MissingFile(f"{path} does not exist")
     try:
         with h5py.File(path, "r") as file:

@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax.errors import FileFormatError, MissingFile
+from gammajax.io.paths import is_file
 
 
 def write_matrix(path: str | Path, names: list[str], matrix: np.ndarray) -> Path:
@@ -19,7 +20,7 @@ def write_matrix(path: str | Path, names: list[str], matrix: np.ndarray) -> Path
 def read_matrix(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Names and matrix of such a file. Raises `MissingFile` or `FileFormatError`."""
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise MissingFile(f"{path} does not exist")
     try:
         table = Table.read(path, format="ascii.fixed_width")

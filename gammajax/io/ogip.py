@@ -14,6 +14,7 @@ from astropy.io import fits
 
 from gammajax.errors import ConfigError, FileFormatError, MissingFile
 from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, text
+from gammajax.io.paths import is_file
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def read_ogip(pha: str | Path, *, grouping: Grouping = "ignore") -> OgipSpectrum
         on = _spectrum(hdus, pha)
         energy = _ebounds(hdus, pha)[0] if "EBOUNDS" in hdus else None
     for key, file in on.links.items():
-        if not file.is_file():
+        if not is_file(file):
             raise MissingFile(
                 f"{file} does not exist; {pha} names it as its {key}: put it there or correct the keyword"
             )

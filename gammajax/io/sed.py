@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax.errors import FileFormatError, MissingFile
+from gammajax.io.paths import is_file
 from gammajax.units import DNDE, FLUX, conversion
 
 UNITS = {
@@ -131,7 +132,7 @@ def _power_law(energy: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[n
 
 
 def _table(path: Path) -> Any:
-    if not path.is_file():
+    if not is_file(path):
         raise MissingFile(f"{path} does not exist")
     text = path.suffix in (".ecsv", ".txt", ".dat", ".csv")
     try:

@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 
 from gammajax.errors import FileFormatError, MissingFile
+from gammajax.io.paths import is_file
 
 # PyYAML lets Python's own errors through for values that do not fit their tags, such as the date 2001-99-99.
 _BROKEN = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
@@ -23,7 +24,7 @@ _BROKEN = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, O
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """A YAML file as a dictionary. Raises `MissingFile`, or `FileFormatError` with the line at fault."""
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise MissingFile(f"{path} does not exist")
     try:
         written = path.read_text()

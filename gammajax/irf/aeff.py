@@ -12,9 +12,10 @@ from gammajax._typing import Scalar
 from gammajax.io.irf import Response
 from gammajax.irf.axis import Axis, coordinate
 from gammajax.numeric.interp import floored_log, regular_grid
+from gammajax.tables import Shown, numbers_text, range_text
 
 
-class EffectiveArea(eqx.Module):
+class EffectiveArea(Shown, eqx.Module):
     """Effective area A(E, offset) [cm2] as a function of true energy, from GADF AEFF_2D.
 
     Linear in (ln E, offset) between bin centres or nodes, linearly extrapolated inside the outer half bins,
@@ -28,6 +29,14 @@ class EffectiveArea(eqx.Module):
     lo_thres: Scalar
     hi_thres: Scalar
 
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy_true": self.energy.text("TeV"),
+            "offset": self.offset.text("deg"),
+            "area": range_text(self.values, "cm2"),
+            "safe range": self._safe(),
+        }
+
     @classmethod
     def from_response(cls, response: Response) -> "EffectiveArea":
         """From an AEFF_2D table as read by `gammajax.io.irf.read_response`."""
@@ -38,6 +47,11 @@ class EffectiveArea(eqx.Module):
             lo_thres=jnp.asarray(np.float64(response.lo_thres)),
             hi_thres=jnp.asarray(np.float64(response.hi_thres)),
         )
+
+    def _safe(self) -> str:
+        ends = (("from", self.lo_thres), ("up to", self.hi_thres))
+        texts = [(word, numbers_text(x, "TeV")) for word, x in ends]
+        return " ".join(f"{word} {text}" for word, text in texts if not text.startswith("nan"))
 
     def evaluate(self, energy_true: Any, offset: Any) -> Float[Array, "..."]:
         """Effective area [cm2] at true energy [TeV] and offset from the pointing [deg], broadcast together.

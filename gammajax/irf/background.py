@@ -12,17 +12,25 @@ from gammajax.errors import ConfigError
 from gammajax.io.irf import Response
 from gammajax.irf.axis import Axis, coordinate
 from gammajax.numeric.interp import floored_log, inside, multilinear
+from gammajax.tables import Shown, range_text
 
 FLOOR = 1e6 * float(np.finfo(np.float32).tiny)
 """The logarithm of an empty bin [s-1 TeV-1 sr-1] is taken here, as Gammapy does for tables in single precision."""
 
 
-class Background2D(eqx.Module):
+class Background2D(Shown, eqx.Module):
     """Background rate B(E, offset) [s-1 TeV-1 sr-1] around the pointing, from GADF BKG_2D."""
 
     energy: Axis
     offset: Axis
     values: Float[Array, "energy offset"]
+
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy": self.energy.text("TeV"),
+            "offset": self.offset.text("deg"),
+            "rate": range_text(self.values, "s-1 TeV-1 sr-1"),
+        }
 
     @classmethod
     def from_response(cls, response: Response) -> "Background2D":
@@ -56,7 +64,7 @@ class Background2D(eqx.Module):
         return _integral_2d(self, edges, lon, lat) if exact else _plain_2d(self, edges, lon, lat)
 
 
-class Background3D(eqx.Module):
+class Background3D(Shown, eqx.Module):
     """Background rate B(E, fov_lon, fov_lat) [s-1 TeV-1 sr-1], from GADF BKG_3D.
 
     `alignment` of the field of view: RADEC (fov_lat towards the north), ALTAZ (towards the zenith), fov_lon towards
@@ -73,6 +81,15 @@ class Background3D(eqx.Module):
     def __check_init__(self):
         if self.alignment not in ALIGNMENTS:
             raise ConfigError(f"alignment is one of {', '.join(ALIGNMENTS)}, got {self.alignment!r}")
+
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy": self.energy.text("TeV"),
+            "fov_lon": self.fov_lon.text("deg"),
+            "fov_lat": self.fov_lat.text("deg"),
+            "rate": range_text(self.values, "s-1 TeV-1 sr-1"),
+            "alignment": self.alignment,
+        }
 
     @classmethod
     def from_response(cls, response: Response) -> "Background3D":

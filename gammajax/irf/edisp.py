@@ -11,12 +11,13 @@ from gammajax._typing import Kernel
 from gammajax.io.irf import Response
 from gammajax.irf.axis import Axis, coordinate
 from gammajax.numeric.interp import floored_log, inside, interp_rows, multilinear, regular_grid
+from gammajax.tables import Shown, range_text
 
 NEGLIGIBLE = 1e-8
 """Kernel entries below this are rounding residues of the cumulative and are set to zero, as Gammapy does."""
 
 
-class EnergyDispersion(eqx.Module):
+class EnergyDispersion(Shown, eqx.Module):
     """Migration density dP/dmu(mu | E, offset), mu = E_reco / E_true, from GADF EDISP_2D.
 
     The table is kept as read (files are often not normalised); every evaluation interpolates linearly in
@@ -29,6 +30,14 @@ class EnergyDispersion(eqx.Module):
     offset: Axis
     migra: Axis
     values: Float[Array, "energy offset migra"]
+
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy_true": self.energy.text("TeV"),
+            "offset": self.offset.text("deg"),
+            "migra": self.migra.text(),
+            "density": range_text(self.values),
+        }
 
     @classmethod
     def from_response(cls, response: Response) -> "EnergyDispersion":

@@ -17,12 +17,13 @@ from gammajax.io.irf import GridAxis, Response
 from gammajax.irf.axis import Axis, coordinate
 from gammajax.numeric.interp import floored_log, interp_rows, regular_grid
 from gammajax.numeric.safe import safe_divide
+from gammajax.tables import Shown, on_host, range_text, shape_text
 
 PER_SR = (180.0 / np.pi) ** 2
 """Square degrees per steradian."""
 
 
-class PSFTable(eqx.Module):
+class PSFTable(Shown, eqx.Module):
     """Tabulated dP/dOmega(rad | E, offset) [sr-1], from GADF PSF_TABLE.
 
     Kept as read and as its cumulative over rad at the rad edges, which is linear in the table; interpolation linear
@@ -34,6 +35,14 @@ class PSFTable(eqx.Module):
     rad: Axis
     values: Float[Array, "energy offset rad"]
     cumulative: Float[Array, "energy offset edge"]
+
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy_true": self.energy.text("TeV"),
+            "offset": self.offset.text("deg"),
+            "rad": self.rad.text("deg"),
+            "density": range_text(self.values, "sr-1"),
+        }
 
     @classmethod
     def from_response(cls, response: Response) -> "PSFTable":
@@ -139,7 +148,13 @@ def _table_radius(psf: PSFTable, fraction: Array, energy: Array, offset: Array) 
     return jnp.where((total > 0) & (fraction.ravel() == 0), 0.0, radius).reshape(fraction.shape)
 
 
-class PSF3Gauss(eqx.Module):
+def share_text(filled: Any) -> str:
+    """How many points of a grid have a PSF, for a person to read."""
+    values = on_host(filled)
+    return shape_text(filled) if values is None else f"{int(values.sum())} of {values.size} points"
+
+
+class PSF3Gauss(Shown, eqx.Module):
     """Three Gaussians, dP/dOmega ~ sum_i A_i exp(-r^2 / (2 s_i^2)) with A_1 = 1, from GADF PSF_3GAUSS.
 
     Widths [deg] and amplitudes are interpolated linearly in (ln E, offset) over the grid points that have a PSF
@@ -152,6 +167,14 @@ class PSF3Gauss(eqx.Module):
     sigma: Float[Array, "energy offset component"]
     amplitude: Float[Array, "energy offset component"]
     filled: Float[Array, "energy offset"]
+
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy_true": self.energy.text("TeV"),
+            "offset": self.offset.text("deg"),
+            "sigma": range_text(self.sigma, "deg"),
+            "filled": share_text(self.filled),
+        }
 
     @classmethod
     def from_response(cls, response: Response) -> "PSF3Gauss":

@@ -10,11 +10,12 @@ from jaxtyping import Array, Float
 
 from gammajax.io.irf import Response
 from gammajax.irf.axis import Axis, coordinate
-from gammajax.irf.psf import PER_SR
+from gammajax.irf.psf import PER_SR, share_text
 from gammajax.numeric.interp import floored_log, regular_grid
+from gammajax.tables import Shown, range_text
 
 
-class PSFKing(eqx.Module):
+class PSFKing(Shown, eqx.Module):
     """King profile dP/dOmega = (1 - 1/g) / (2 pi s^2) (1 + r^2 / (2 g s^2))^-g, from GADF PSF_KING.
 
     `gamma` (g) and `sigma` (s) [deg] are interpolated linearly in (ln E, offset) over the grid points that have a
@@ -27,6 +28,15 @@ class PSFKing(eqx.Module):
     gamma: Float[Array, "energy offset"]
     sigma: Float[Array, "energy offset"]
     filled: Float[Array, "energy offset"]
+
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy_true": self.energy.text("TeV"),
+            "offset": self.offset.text("deg"),
+            "gamma": range_text(self.gamma),
+            "sigma": range_text(self.sigma, "deg"),
+            "filled": share_text(self.filled),
+        }
 
     @classmethod
     def from_response(cls, response: Response) -> "PSFKing":

@@ -11,9 +11,10 @@ from jaxtyping import Array, Float
 from gammajax.io.irf import GridAxis, Response
 from gammajax.irf.axis import Axis, coordinate
 from gammajax.numeric.interp import floored_log, inside, nearest
+from gammajax.tables import Shown, range_text
 
 
-class RadMax(eqx.Module):
+class RadMax(Shown, eqx.Module):
     """Radius [deg] within which events were kept when point-like responses were made, from GADF RAD_MAX_2D.
 
     It may depend on reconstructed energy and offset; ON and OFF regions must use exactly this radius per
@@ -23,6 +24,13 @@ class RadMax(eqx.Module):
     energy: Axis
     offset: Axis
     values: Float[Array, "energy offset"]
+
+    def _about(self) -> dict[str, str]:
+        return {
+            "energy": self.energy.text("TeV"),
+            "offset": self.offset.text("deg"),
+            "radius": range_text(self.values, "deg"),
+        }
 
     @classmethod
     def from_response(cls, response: Response) -> "RadMax":

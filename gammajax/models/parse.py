@@ -230,8 +230,10 @@ def _model(
     named = {n for slots in own.values() for n, _ in slots or ()}
     stray = [n for n in listed if re.sub(r"\.\d+$", "", n) not in {k for k in specs if not own.get(k)} | named]
     if stray:
-        close = nearest(stray[0], named | set(specs))
-        raise ModelError(f"{cls.__name__} of {path} has no parameter {stray[0]!r}; nearest: {close}")
+        choices = sorted({n for n in specs if not own.get(n)} | named)
+        close = nearest(stray[0], choices)
+        hint = f"nearest: {close}" if close else f"it has {', '.join(choices) or 'none'}"
+        raise ModelError(f"{cls.__name__} of {path} has no parameter {stray[0]!r}; {hint}")
     shapes = mapping(content.get("shapes", {}), f"shapes of {path}")
     for name, spec in specs.items():
         if slots := own.get(name):

@@ -85,3 +85,18 @@ def rotate_about(lon: Any, lat: Any, lon_0: Any, lat_0: Any, angle: Any) -> tupl
     """
     distance = separation(lon_0, lat_0, lon, lat)
     return offset_by(lon_0, lat_0, position_angle(lon_0, lat_0, lon, lat) + angle, distance)
+
+
+def mean_direction(lon: Any, lat: Any) -> tuple[float, float]:
+    """Direction of the mean of unit vectors [deg]: the middle of a field, also across longitude 0; NaN for none.
+
+    >>> lon, lat = mean_direction(np.array([359.0, 1.0]), np.array([0.0, 0.0]))
+    >>> round(lon % 360.0, 9) % 360.0, round(lat, 9)
+    (0.0, 0.0)
+    """
+    if not np.size(lon):
+        return np.nan, np.nan
+    phi, theta = np.deg2rad(lon), np.deg2rad(lat)
+    x, y = np.mean(np.cos(theta) * np.cos(phi)), np.mean(np.cos(theta) * np.sin(phi))
+    z = np.mean(np.sin(theta))
+    return float(np.rad2deg(np.arctan2(y, x)) % 360.0), float(np.rad2deg(np.arctan2(z, np.hypot(x, y))))

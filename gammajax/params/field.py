@@ -14,11 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gammajax.tables import html_summary, numbers_text
 from gammajax.units import to_value
 
 _KEY = "gammajax"
 
 Scale = Literal["lin", "log"]
+
+_LINE = 110
+"""Models that take more than this are shown with a line for each field."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +115,17 @@ def spec_of(field: dataclasses.Field) -> Spec | None:
 class Model(eqx.Module):
     """Base of everything that holds parameters."""
 
+    def __repr__(self) -> str:
+        parts = [f"{name}={text}" for name, text in _shown(self).items()]
+        line = f"{type(self).__name__}({', '.join(parts)})"
+        if len(line) <= _LINE and "\n" not in line:
+            return line
+        indented = ",\n".join(parts).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {indented}\n)"
+
+    def _repr_html_(self) -> str:
+        return html_summary(type(self).__name__, _shown(self))
+
     def slots_of(self, name: str) -> Sequence[tuple[str, ParamSpec]] | None:
         """Names and declarations of the parameters in the field `name`, where each instance has its own.
 
@@ -124,3 +139,20 @@ class Model(eqx.Module):
             if isinstance(converter, _Converter):
                 converter.name = f"{cls.__name__}.{name}"
         super().__init_subclass__(**kwargs)
+
+
+def _shown(model: Model) -> dict[str, str]:
+    """Fields of a model and what there is to say about them; options that are None are left out."""
+    shown = {}
+    for field in dataclasses.fields(model):
+        spec, value = spec_of(field), vars(model).get(field.name, dataclasses.MISSING)
+        if value is dataclasses.MISSING or (value is None and spec is None):
+            continue
+        if isinstance(spec, WeightsSpec):
+            arrays = [x for x in jax.tree.leaves(value) if eqx.is_array(x)]
+            shown[field.name] = f"weights({sum(x.size for x in arrays)} numbers in {len(arrays)} arrays)"
+        elif spec is not None:
+            shown[field.name] = numbers_text(value, spec.unit if isinstance(spec, ParamSpec) else "")
+        else:
+            shown[field.name] = getattr(value, "__name__", None) or repr(value)
+    return shown

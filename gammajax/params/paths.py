@@ -4,6 +4,9 @@ from typing import Any
 
 from gammajax.errors import NoSuchParameter, nearest
 
+_SHOWN = 30
+"""Paths that a beginning shows."""
+
 
 class Path(str):
     """A parameter path, or the beginning of one: text whose attributes are what may follow.
@@ -29,6 +32,15 @@ class Path(str):
 
     def __dir__(self) -> list[str]:
         return self._following()
+
+    def __repr__(self) -> str:
+        """A whole path as text is shown; a beginning by the paths that it may become."""
+        if str(self) in self._all:
+            return super().__repr__()
+        start = f"{self}." if self else ""
+        become = [path for path in self._all if path.startswith(start)]
+        rest = [f"... and {len(become) - _SHOWN} more"] if len(become) > _SHOWN else []
+        return "\n".join([*become[:_SHOWN], *rest]) or "no parameters"
 
     def __getattribute__(self, name: str) -> Any:
         # Before the methods of text: `index` is the name of one, and of the commonest parameter.

@@ -8,21 +8,53 @@ if TYPE_CHECKING:
     from gammajax.plot.contour import plot_surface as plot_surface
     from gammajax.plot.corner import plot_corner as plot_corner
     from gammajax.plot.counts import plot_counts as plot_counts
+    from gammajax.plot.dataset import plot_dataset as plot_dataset
+    from gammajax.plot.dataset import plot_flux_points as plot_flux_points
+    from gammajax.plot.events import plot_events as plot_events
+    from gammajax.plot.events import plot_observation as plot_observation
+    from gammajax.plot.field import plot_background as plot_background
+    from gammajax.plot.field import plot_psf as plot_psf
+    from gammajax.plot.look import peek as peek
     from gammajax.plot.parameters import plot_parameters as plot_parameters
     from gammajax.plot.profile import plot_profile as plot_profile
+    from gammajax.plot.responses import plot_effective_area as plot_effective_area
+    from gammajax.plot.responses import plot_energy_dispersion as plot_energy_dispersion
+    from gammajax.plot.responses import plot_rad_max as plot_rad_max
+    from gammajax.plot.runs import plot_gti as plot_gti
+    from gammajax.plot.runs import plot_livetime_map as plot_livetime_map
+    from gammajax.plot.runs import plot_pointing as plot_pointing
     from gammajax.plot.sed import plot_sed as plot_sed
+    from gammajax.plot.spectrum import plot_nuisance as plot_nuisance
+    from gammajax.plot.spectrum import plot_spectrum as plot_spectrum
     from gammajax.plot.style import CYCLE as CYCLE
     from gammajax.plot.style import save as save
+    from gammajax.plot.theta_squared import plot_theta_squared as plot_theta_squared
 
 _HOME = {
     "CYCLE": "style",
+    "peek": "look",
+    "plot_background": "field",
     "plot_contour": "contour",
     "plot_corner": "corner",
     "plot_counts": "counts",
+    "plot_dataset": "dataset",
+    "plot_effective_area": "responses",
+    "plot_energy_dispersion": "responses",
+    "plot_events": "events",
+    "plot_flux_points": "dataset",
+    "plot_gti": "runs",
+    "plot_livetime_map": "runs",
+    "plot_nuisance": "spectrum",
+    "plot_observation": "events",
     "plot_parameters": "parameters",
+    "plot_pointing": "runs",
     "plot_profile": "profile",
+    "plot_psf": "field",
+    "plot_rad_max": "responses",
     "plot_sed": "sed",
+    "plot_spectrum": "spectrum",
     "plot_surface": "contour",
+    "plot_theta_squared": "theta_squared",
     "save": "style",
 }
 

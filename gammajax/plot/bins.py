@@ -20,7 +20,7 @@ _PRIOR_OFF = 1e-9
 class CountBins:
     """Merged bins: sums of counts and expectations, residuals, how many bins were `merged` into each.
 
-    `edges` [TeV] has shape (bin, 2); `used` is True where the likelihood looks.
+    `edges` [TeV] has shape (bin, 2); `used` is True where the likelihood looks; `bare` if there is no model.
     """
 
     edges: np.ndarray
@@ -30,6 +30,7 @@ class CountBins:
     residual: np.ndarray
     used: np.ndarray
     merged: np.ndarray
+    bare: bool = False
 
     @property
     def expected(self) -> np.ndarray:
@@ -55,14 +56,17 @@ def garwood(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def count_bins(
-    datasets: Sequence[Spectrum], expected: Sequence[ExpectedCounts], min_expected: float = 0.0
+    datasets: Sequence[Spectrum],
+    expected: Sequence[ExpectedCounts],
+    min_expected: float = 0.0,
+    bare: bool = False,
 ) -> CountBins:
     """Bins of one dataset, or of the sum of several where used, with `min_expected` counts if possible.
 
     `expected`: what is expected in each dataset. Merging looks at the expected counts, never at the measured
     ones, so that it does not favour fluctuations; it stops at 0.3 decades, and at the ends of the fit range.
     Background and residual are those of the merged bins: with on-off data, the most likely background of all
-    their counts.
+    their counts; `bare`, without a model, the off counts scaled, and residuals are significances of the excess.
     Raises `DatasetError` if several datasets differ in kind or energy axis.
     """
     check_same_axes(datasets)
@@ -93,7 +97,8 @@ def count_bins(
         scaled = [np.asarray(d.alpha) * x.scale * w for d, x, w in zip(on_off, expected, weight, strict=True)]
         weights = merge(total(weight))
         alpha = np.divide(merge(total(scaled)), weights, out=np.zeros_like(weights), where=weights > 0)
-        background, residual = compare_on_off(counts, off, alpha, signal)
+        profiled, residual = compare_on_off(counts, off, alpha, signal)
+        background = alpha * off if bare else profiled
     else:
         residual = compare_known(counts, background, signal)
     edges = np.asarray(first.energy)
@@ -106,6 +111,7 @@ def count_bins(
         residual=residual[:size],
         used=used[start],
         merged=np.bincount(groups),
+        bare=bare,
     )
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from gammajax.checks import names
 from gammajax.errors import NothingToFit
 from gammajax.infer.fit import Fit
 from gammajax.infer.posterior import Posterior
@@ -57,7 +58,7 @@ def plot_corner(
     fit: Fit | None = None,
     truth: Models | None = None,
     *,
-    paths: Sequence[str] = ("*",),
+    paths: str | Sequence[str] = ("*",),
 ) -> Figure:
     """Histogram of each sampled parameter, and for each pair the contours that hold 39 and 86 % of the draws.
 
@@ -68,6 +69,7 @@ def plot_corner(
 
     >>> plot_corner(posterior, fit, paths=["crab.*"])                                   # doctest: +SKIP
     """
+    paths = names(paths, "paths")
     matched = [p for pattern in paths for p in posterior.models.match(pattern)]
     chosen = [p for p in posterior.paths if p in matched]
     if not chosen:

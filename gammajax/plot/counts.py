@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
@@ -35,13 +36,15 @@ _HEIGHTS = [2.7, 1.0]
 
 def plot_counts(
     datasets: Spectrum | Sequence[Spectrum],
-    models: Models | Fit,
+    models: Models | Fit | None = None,
     *,
     axes: tuple[Axes, Axes] | None = None,
     stacked: bool = False,
     min_expected: float = 5.0,
 ) -> Figure:
     """Counts per energy bin with 68 % Poisson intervals against signal + background, and residuals.
+
+    Without `models`: counts against the background, and the significance of the excess.
 
     Several datasets are drawn as a grid of panels, or as their sum with `stacked`. Neighbouring bins are
     merged until `min_expected` counts are expected in each (0: as they are); the mean per original bin is
@@ -50,21 +53,22 @@ def plot_counts(
     Raises `DatasetError` without datasets, or if datasets to be stacked differ in kind or axes.
 
     >>> plot_counts(datasets["hess-23523"], fit)                                        # doctest: +SKIP
+    >>> plot_counts(datasets["hess-23523"])                                             # doctest: +SKIP
     >>> plot_counts(datasets, fit, stacked=True)                                        # doctest: +SKIP
     """
-    models = models.models if isinstance(models, Fit) else models
+    bare, models = models is None, models.models if isinstance(models, Fit) else models
     single = isinstance(datasets, SpectrumDataset | SpectrumDatasetOnOff)
     chosen: list[Spectrum] = [datasets] if single else list(datasets)
     if not chosen:
         raise DatasetError("there is no dataset to plot")
-    expected = predict_all(chosen, models)
+    expected = predict_all(chosen, Models() if models is None else models)
     with style():
         if stacked or len(chosen) == 1:
             title = chosen[0].name if len(chosen) == 1 else f"{len(chosen)} datasets"
-            return _one(count_bins(chosen, expected, min_expected), title, axes)
+            return _one(count_bins(chosen, expected, min_expected, bare), title, axes)
         if axes is not None:
             raise DatasetError(f"axes= holds one dataset, got {len(chosen)}: leave it out, or stack them")
-        bins = [count_bins([d], [x], min_expected) for d, x in zip(chosen, expected, strict=True)]
+        bins = [count_bins([d], [x], min_expected, bare) for d, x in zip(chosen, expected, strict=True)]
         return _grid(bins, [d.name for d in chosen])
 
 
@@ -73,7 +77,7 @@ def _one(bins: CountBins, title: str, axes: tuple[Axes, Axes] | None) -> Figure:
         axes = tuple(new_figure(SIZE).subplots(2, 1, height_ratios=_HEIGHTS))
     _draw(bins, *axes)
     axes[0].legend(loc="best", title=title, alignment="left", title_fontsize=9.5)
-    _name_y(*axes)
+    _name_y(*axes, bare=bins.bare)
     axes[0].figure.align_ylabels(axes)
     return figure_of(axes[0])
 
@@ -97,7 +101,7 @@ def _grid(bins: list[CountBins], names: list[str]) -> Figure:
         if i + columns < n:
             lower.set_xlabel("")
         if column == 0:
-            _name_y(upper, lower, size=9.0)
+            _name_y(upper, lower, size=9.0, bare=bins[i].bare)
         found = upper.get_legend_handles_labels()
         handles |= dict(zip(found[1], found[0], strict=True))
     figure.align_ylabels(axes[:, 0])
@@ -105,16 +109,18 @@ def _grid(bins: list[CountBins], names: list[str]) -> Figure:
     return figure
 
 
-def _name_y(upper: Axes, lower: Axes, size: float = 10.0) -> None:
+def _name_y(upper: Axes, lower: Axes, size: float = 10.0, *, bare: bool) -> None:
     upper.set_ylabel("Counts per bin", fontsize=size)
-    lower.set_ylabel(r"Residual [$\sigma$]", fontsize=size)
+    lower.set_ylabel(r"Excess [$\sigma$]" if bare else r"Residual [$\sigma$]", fontsize=size)
 
 
 def _draw(bins: CountBins, upper: Axes, lower: Axes) -> None:
     shown = (bins.counts > 0) | bins.used
     shown = slice(*(np.flatnonzero(shown)[[0, -1]] + [0, 1])) if shown.any() else slice(None)
-    bins = CountBins(*(getattr(bins, name)[shown] for name in CountBins.__dataclass_fields__))
-    _steps(upper, bins, bins.expected, color=MODEL, label="Signal + background")
+    cut = {name: x[shown] for name, x in vars(bins).items() if isinstance(x, np.ndarray)}
+    bins = replace(bins, **cut)
+    if not bins.bare:
+        _steps(upper, bins, bins.expected, color=MODEL, label="Signal + background")
     _steps(upper, bins, bins.background, color=BACKGROUND, label="Background", linestyle=(0, (4, 1.5)))
     points = ((bins.used, DATA, "Counts"), (~bins.used, FAINT, "Counts, not fitted"))
     for select, colour, name in points:
@@ -158,9 +164,11 @@ def _range(bins: CountBins) -> tuple[float, float]:
 
 
 def _residual_axis(ax: Axes, bins: CountBins) -> None:
-    reach = max(3.5, min(7.5, 1.2 + float(np.abs(bins.residual).max())))
-    ax.set_ylim(-reach, reach)
-    ax.yaxis.set_major_locator(MultipleLocator(2.0 if reach < 6 else 4.0))
+    most = 1.2 + float(np.abs(bins.residual).max())
+    # An excess without a model may stand out by any number of sigma; residuals of a model that does not fit need not.
+    reach = max(3.5, most if bins.bare else min(7.5, most))
+    ax.set_ylim(-reach if not bins.bare or bins.residual.min() < -2.0 else -2.0, reach)
+    ax.yaxis.set_major_locator(MultipleLocator(2.0 if reach < 6 else 4.0) if reach < 9 else MaxNLocator(4))
     ax.axhline(0.0, color=MODEL, linewidth=1.2, zorder=1.0)
 
 

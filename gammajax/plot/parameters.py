@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from gammajax.checks import names
 from gammajax.errors import NothingToFit
 from gammajax.infer.fit import Fit
 from gammajax.infer.posterior import Posterior
@@ -22,7 +23,7 @@ Interval = tuple[float, float, float]
 
 def plot_parameters(
     results: Mapping[str, Fit | Posterior],
-    paths: Sequence[str] = ("*",),
+    paths: str | Sequence[str] = ("*",),
     *,
     truth: Models | None = None,
     published: Mapping[str, tuple[float, float]] | None = None,
@@ -35,6 +36,7 @@ def plot_parameters(
 
     >>> plot_parameters({"statistics": fit, "with scales": wider}, ["crab.*"])          # doctest: +SKIP
     """
+    paths = names(paths, "paths")
     found = {name: _intervals(result) for name, result in results.items()}
     rows = {path: row for result in results.values() for path, row in result.models.rows.items()}
     known = {path for one in found.values() for path in one}

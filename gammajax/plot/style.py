@@ -165,6 +165,8 @@ def energy_axis(ax: Axes, low: float, high: float, *, named: bool = True) -> Non
 
 def log_axis(ax: Axes, low: float, high: float) -> None:
     """A logarithmic y axis from `low` to `high`, with labels also between the decades of a short one."""
+    # limits first: the scale would work out its own, which fail for a line that is flat
+    ax.set_ylim(low, high)
     ax.set_yscale("log")
     ax.set_ylim(low, high)
     decades = math.log10(high / low)

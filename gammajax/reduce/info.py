@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from gammajax.checks import one_or_many
 from gammajax.data import Observation
+from gammajax.data.observations import as_runs
 from gammajax.datasets.spectrum import Spectrum, SpectrumDatasetOnOff, check_same_axes
 from gammajax.errors import DatasetError
 from gammajax.reduce.significance import li_ma, significance_of_counts
@@ -38,14 +40,14 @@ def info_table(
 
     >>> info_table(reduction.datasets, cumulative=True)["sqrt_ts"]  # doctest: +SKIP
     """
-    found = list(datasets)
+    found = one_or_many(datasets)
     if len({type(one) for one in found}) > 1:
         raise DatasetError("an info table needs datasets of one kind, on-off or not")
     if not found:
         return Table()
     times: list[dict[str, Any]] = [{} for _ in found]
     if observations is not None:
-        found, times = _in_time(found, {run.obs_id: run for run in observations})
+        found, times = _in_time(found, {run.obs_id: run for run in as_runs(observations)})
     rows = [_row(**row) for row in (_added(found) if cumulative else map(_single, found))]
     rows = [{"name": row.pop("name"), **time, **row} for row, time in zip(rows, times, strict=True)]
     return Table(rows, units={key: unit for key, unit in _UNITS.items() if key in rows[0]})

@@ -9,31 +9,35 @@ from astropy.table import Table
 
 from gammajax._typing import Float
 from gammajax.data import Observation
+from gammajax.data.observations import as_runs
 from gammajax.errors import ConfigError
-from gammajax.geom.regions import lonlat
+from gammajax.geom.position import position as as_position
+from gammajax.geom.position import positions as as_positions
 from gammajax.geom.shapes import from_plane
 from gammajax.numeric.sphere import offset_by, separation
 from gammajax.units import to_number, to_value
 
 
 def livetime_map(
-    observations: Iterable[Observation], positions: SkyCoord, offset_max: Any = None
+    observations: Observation | Iterable[Observation], positions: Any, offset_max: Any = None
 ) -> Float[np.ndarray, "*position"]:
     """Livetime [s] of the runs that see each position: those that point nearer to it than `offset_max`.
 
-    Without `offset_max`, the field of view of each run is where its effective area is given. Raises `ConfigError` for
+    `positions` are a `SkyCoord` of any shape, text of one position, or (ra, dec) [deg], numbers or arrays. Without
+    `offset_max`, the field of view of each run is where its effective area is given. Raises `ConfigError` for
     point-like responses without `offset_max`. Gammapy: `make_observation_time_map`.
 
-    >>> seconds = livetime_map(runs, sky_grid(SkyCoord("83.63d", "22.01d"), "4 deg", "0.1 deg"))  # doctest: +SKIP
+    >>> seconds = livetime_map(runs, sky_grid("83.63 22.01", "4 deg", "0.1 deg"))  # doctest: +SKIP
     """
-    total = np.zeros(positions.shape)
-    for run in observations:
-        total += run.livetime * (_offsets(run, positions) < _field_of_view(run, offset_max))
+    sky = as_positions(positions)
+    total = np.zeros(sky[0].shape)
+    for run in as_runs(observations):
+        total += run.livetime * (_offsets(run, sky) < _field_of_view(run, offset_max))
     return total
 
 
 def effective_livetime_map(
-    observations: Iterable[Observation], positions: SkyCoord, energy_true: Any, offset_max: Any = None
+    observations: Observation | Iterable[Observation], positions: Any, energy_true: Any, offset_max: Any = None
 ) -> Float[np.ndarray, "energy_true *position"]:
     """Livetime [s] weighted with the effective area relative to that on axis: `sum_k t_k A_k(E, offset) / A_k(E, 0)`.
 
@@ -41,9 +45,10 @@ def effective_livetime_map(
     `make_effective_livetime_map`.
     """
     energy = np.atleast_1d(np.asarray(to_value(energy_true, "TeV", "energy_true"), dtype=float))
-    total = np.zeros((energy.size, *positions.shape))
-    for run in observations:
-        offset = _offsets(run, positions)
+    sky = as_positions(positions)
+    total = np.zeros((energy.size, *sky[0].shape))
+    for run in as_runs(observations):
+        offset = _offsets(run, sky)
         seen = offset < _field_of_view(run, offset_max)
         # on axis first: one evaluation of one shape for all energies and positions
         area = np.asarray(run.aeff.evaluate(energy[:, None], np.append(0.0, offset[seen])))
@@ -52,13 +57,13 @@ def effective_livetime_map(
     return total
 
 
-def sky_grid(center: SkyCoord, width: Any, binsz: Any = "0.1 deg") -> SkyCoord:
+def sky_grid(center: Any, width: Any, binsz: Any = "0.1 deg") -> SkyCoord:
     """Pixel centres of a square of the sky as coordinates of shape (lat, lon): gnomonic projection at `center`.
 
     The first row is the southernmost, longitude falls along a row, as in FITS images; ICRS. Raises `ConfigError` for
     a width without pixels.
 
-    >>> sky_grid(SkyCoord("10d", "0d"), "3 deg", "1 deg").shape
+    >>> sky_grid("10d 0d", "3 deg", "1 deg").shape
     (3, 3)
     """
     size, step = to_number(width, "deg", "width"), to_number(binsz, "deg", "binsz")
@@ -66,35 +71,35 @@ def sky_grid(center: SkyCoord, width: Any, binsz: Any = "0.1 deg") -> SkyCoord:
         raise ConfigError(f"a grid of the sky needs 0 < binsz <= width < 180 deg, got {step:g} and {size:g} deg")
     n = int(np.rint(size / step))
     axis = (np.arange(n) - (n - 1) / 2) * step
-    ra, dec = from_plane(axis[None, :], axis[:, None], *lonlat(center), 0.0)
+    ra, dec = from_plane(axis[None, :], axis[:, None], *as_position(center, "center"), 0.0)
     return SkyCoord(ra, dec, unit="deg")
 
 
 def livetime_table(
-    observations: Iterable[Observation],
-    position: SkyCoord,
+    observations: Observation | Iterable[Observation],
+    position: Any,
     offset: Any,
     *,
     energy_true: Any = "1 TeV",
     offset_max: Any = None,
     spokes: int = 36,
 ) -> Table:
-    """Livetime against the distance from a position, in bins with the edges `offset` [deg].
+    """Livetime against the distance from a position (see `theta_squared_table`), in bins with the edges `offset` [deg].
 
     Columns: offset_min, offset_max [deg]; runs and livetime_runs [h], the runs that point at such a distance from the
     position, and their livetime; livetime and effective_livetime [h] at the middle of the bin, averaged over the ring
     (see `livetime_map`, `effective_livetime_map` at `energy_true`).
 
-    >>> table = livetime_table(runs, SkyCoord("83.63d", "22.01d"), np.linspace(0, 2, 9))  # doctest: +SKIP
+    >>> table = livetime_table(runs, "83.63 22.01", np.linspace(0, 2, 9))  # doctest: +SKIP
     """
     edges = np.asarray(to_value(offset, "deg", "offset"), dtype=float)
     if edges.ndim != 1 or edges.size < 2 or not np.all(np.diff(edges) > 0) or not edges[0] >= 0:
         raise ConfigError("offset needs at least two increasing bin edges [deg], from 0 on")
-    runs = list(observations)
-    ra, dec = lonlat(position)
+    runs = as_runs(observations)
+    ra, dec = as_position(position)
     distance = [float(separation(*run.pointing_radec, ra, dec)) for run in runs]
     middle, angle = (edges[1:] + edges[:-1]) / 2, np.arange(spokes) * 360.0 / spokes
-    ring = SkyCoord(*offset_by(ra, dec, angle[:, None], middle), unit="deg")
+    ring = offset_by(ra, dec, angle[:, None], middle)
     hours = np.array([run.livetime for run in runs]) / 3600
     return Table(
         {
@@ -112,9 +117,8 @@ def livetime_table(
 _HOURS = ("livetime_runs", "livetime", "effective_livetime")
 
 
-def _offsets(run: Observation, positions: SkyCoord) -> np.ndarray:
-    icrs: Any = positions.icrs
-    return separation(*run.pointing_radec, icrs.ra.deg, icrs.dec.deg)
+def _offsets(run: Observation, sky: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    return separation(*run.pointing_radec, *sky)
 
 
 def _field_of_view(run: Observation, offset_max: Any) -> float:

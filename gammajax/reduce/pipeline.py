@@ -13,12 +13,13 @@ from rich.progress import track
 
 from gammajax._typing import Edges
 from gammajax.data import Observation
+from gammajax.data.observations import as_runs
 from gammajax.datasets.spectrum import Spectrum, SpectrumDatasetOnOff
 from gammajax.errors import ConfigError, EmptyRun, GammajaxError
 from gammajax.geom.mask import ExclusionMask
-from gammajax.geom.mask import exclusion_mask as as_mask
-from gammajax.geom.parse import region
 from gammajax.geom.shapes import Region
+from gammajax.io.regions import exclusion_mask as as_mask
+from gammajax.io.regions import region
 from gammajax.numeric.sphere import separation
 from gammajax.reduce.background import as_background
 from gammajax.reduce.reflected import ReflectedRegions
@@ -62,7 +63,7 @@ def _row(dataset: Spectrum, width: int) -> str:
 
 
 def reduce_spectra(
-    observations: Iterable[Observation],
+    observations: Observation | Iterable[Observation],
     on_region: Any,
     *,
     energy: Any,
@@ -83,15 +84,16 @@ def reduce_spectra(
     Parameters
     ----------
     observations
-        The runs; the failures of an `Observations` (runs that could not be read) are passed on.
+        One run or several; the failures of an `Observations` (runs that could not be read) are passed on.
     on_region
         A region of the `regions` package (circle, ellipse, rectangle, annulus, polygon, compound) in any frame, DS9
-        text such as "icrs;circle(83.63, 22.01, 0.11)", several regions (their union), or a position (`SkyCoord`,
-        `PointSkyRegion`) where the radius is that of the response (RAD_MAX).
+        text such as "icrs;circle(83.63, 22.01, 0.11)", a DS9 file (.reg), several regions (their union), or a position
+        (`SkyCoord`, "83.63 22.01", (ra, dec) in deg) where the radius is that of the response (RAD_MAX).
     energy, energy_true
         Bin edges, reconstructed and true [TeV], for example from `energy_edges`.
     exclusion_mask
-        Sky that no off region may touch: a mask (`read_exclusion_mask`), a region, DS9 text or a list of regions.
+        Sky that no off region may touch: a mask (`read_exclusion_mask`) or its FITS file, a region, DS9 text, a DS9
+        file, or a list of regions.
     background
         Where the background is measured: `ReflectedRegions(...)`, `WobbleRegions(...)` or `PhaseBackground(...)`;
         "irf" takes the background of the response as known (a `SpectrumDataset`, for Cash), None takes none.
@@ -134,7 +136,7 @@ def reduce_spectra(
         prefix=f"{name}-" if name else "",
         x64=bool(jax.config.read("jax_enable_x64")),
     )
-    runs = list(observations)
+    runs = as_runs(observations)
     failures = dict(getattr(observations, "failures", {}))
     datasets = []
     results = map(task, runs) if executor is None else _collected(task, runs, executor)

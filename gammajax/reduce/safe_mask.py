@@ -15,7 +15,7 @@ from gammajax.data import Observation
 from gammajax.datasets.spectrum import Spectrum, SpectrumDataset
 from gammajax.errors import ConfigError, nearest
 from gammajax.geom.axes import inside
-from gammajax.geom.regions import circle
+from gammajax.geom.position import position as as_position
 from gammajax.irf import Background2D
 from gammajax.numeric.sphere import separation
 from gammajax.reduce.thresholds import aeff_threshold, bias_threshold, bkg_peak
@@ -42,7 +42,7 @@ class SafeMask:
     which that is zero are never safe: a single count there would make every model impossible.
 
     The response is that of the dataset, at the region (`irfs="DL4"`), or that of the file (`irfs="DL3"`) on its own
-    axes, at `fixed_offset` from the pointing, or at the offset of `position` (a `SkyCoord`), or on axis. Thresholds in
+    axes, at `fixed_offset` from the pointing, or at the offset of a `position`, or on axis. Thresholds in
     true energy are applied to reconstructed energy, as Gammapy does.
 
     >>> SafeMask("aeff-max", aeff_percent=5).methods
@@ -93,7 +93,7 @@ class SafeMask:
             "energy_max": high,
             "irfs": irfs,
             "fixed_offset": None if fixed_offset is None else to_number(fixed_offset, "deg", "fixed_offset"),
-            "position": None if position is None else circle(position).center,
+            "position": None if position is None else as_position(position),
             "user": user if user is None or callable(user) else np.asarray(user),
         }.items():
             object.__setattr__(self, name, value)

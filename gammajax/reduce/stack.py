@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gammajax.checks import one_or_many
 from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, SpectrumDatasetOnOff, check_same_axes
 from gammajax.errors import DatasetError
 
@@ -27,8 +28,10 @@ def stack_spectra(datasets: Sequence[S], name: str = "stacked") -> S:
 
     >>> total = stack_spectra([run_1, run_2], name="crab")  # doctest: +SKIP
     """
-    if not datasets:
+    found: list[S] = one_or_many(datasets)
+    if not found:
         raise DatasetError("there is no dataset to stack")
+    datasets = found
     check_same_axes(datasets)
     first = datasets[0]
     safe = _column(datasets, "mask_safe").astype(float)
@@ -74,7 +77,7 @@ def stack_by(datasets: Iterable[S], label: Mapping[int, Any] | Callable[[S], Any
     >>> by_year = stack_by(datasets, {23523: "2004", 33787: "2006"})  # doctest: +SKIP
     """
     groups: dict[str, list[S]] = {}
-    for dataset in datasets:
+    for dataset in one_or_many(datasets):
         found = label(dataset) if callable(label) else _label(dataset, label)
         groups.setdefault(f"{prefix}{found}", []).append(dataset)
     return [stack_spectra(members, name) for name, members in groups.items()]

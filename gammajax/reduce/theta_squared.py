@@ -8,17 +8,19 @@ from astropy.table import Table
 
 from gammajax._typing import Float
 from gammajax.data import Observation
+from gammajax.data.observations import as_runs
 from gammajax.errors import ConfigError, EmptyRun
-from gammajax.geom.mask import exclusion_mask as as_mask
-from gammajax.geom.regions import Circle, circle
+from gammajax.geom.position import position as as_position
+from gammajax.geom.regions import Circle
+from gammajax.io.regions import exclusion_mask as as_mask
 from gammajax.numeric.sphere import separation
 from gammajax.reduce.reflected import WobbleRegions
 from gammajax.reduce.significance import excess_errors, li_ma
-from gammajax.units import to_number, to_value
+from gammajax.units import to_pair, to_value
 
 
 def theta_squared_table(
-    observations: Iterable[Observation],
+    observations: Observation | Iterable[Observation],
     position: Any,
     theta_squared: Any,
     *,
@@ -32,7 +34,7 @@ def theta_squared_table(
     Parameters
     ----------
     position
-        `SkyCoord` of the source.
+        Of the source: a `SkyCoord`, text such as "83.63 22.01" [deg], or (ra, dec) [deg].
     theta_squared
         Edges of the bins: a quantity, or numbers in deg2.
     position_off
@@ -56,17 +58,17 @@ def theta_squared_table(
     edges = np.asarray(to_value(theta_squared, "deg2", "theta_squared"), dtype=float)
     if edges.ndim != 1 or edges.size < 2 or not np.all(np.diff(edges) > 0) or not edges[0] >= 0:
         raise ConfigError("theta_squared needs at least two increasing bin edges [deg2], from 0 on")
-    on = circle(circle(position).region(), float(np.sqrt(edges[-1])))
-    fixed = None if position_off is None else circle(circle(position_off).region(), on.radius)
+    on = Circle(*as_position(position), float(np.sqrt(edges[-1])))
+    fixed = None if position_off is None else Circle(*as_position(position_off, "position_off"), on.radius)
     if fixed is not None and off_regions_number != 1:
         raise ConfigError("a fixed position_off goes with off_regions_number=1")
     if fixed is not None and separation(on.ra, on.dec, fixed.ra, fixed.dec) < 2 * on.extent:
         raise ConfigError("the off circle overlaps with the on circle: choose another position_off or a smaller range")
-    band = None if energy is None else tuple(to_number(x, "TeV", "energy") for x in energy)
+    band = None if energy is None else to_pair(energy, "TeV", "energy")
     mask = as_mask(exclusion_mask)
 
     rows, livetimes, ids = [], [], []
-    for run in observations:
+    for run in as_runs(observations):
         off = (fixed,) if fixed is not None else _off_positions(run, on, off_regions_number, mask)
         rows.append(_counts(run, on, off, edges, band))
         livetimes.append(run.livetime)

@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
-from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
 from gammajax.checks import whole
 from gammajax.errors import ConfigError, nearest
-from gammajax.geom.regions import lonlat
+from gammajax.geom.position import position as as_position
 from gammajax.io.dl3_write import write_index, write_run
 from gammajax.models.sky import SkyModel
 from gammajax.simulate.instruments import INSTRUMENTS, Instrument
@@ -23,7 +22,7 @@ def simulate_dl3(
     folder: str | Path,
     instruments: Instrument | str | Iterable[Instrument | str],
     model: SkyModel,
-    position: SkyCoord,
+    position: Any,
     *,
     key: Any,
     runs: int = 4,
@@ -41,7 +40,7 @@ def simulate_dl3(
     instruments
         `Instrument`s, or names of `INSTRUMENTS`; one or several.
     model, position
-        The spectrum and where the source is.
+        The spectrum and where the source is: a `SkyCoord`, text such as "83.63 22.01" [deg], or (ra, dec) [deg].
     key
         `jax.random.key(...)` or an integer. The same key gives the same files, byte by byte; a run does not
         depend on which other runs are simulated.
@@ -71,7 +70,7 @@ def _simulate_one(
     folder: Path,
     instrument: Instrument,
     model: SkyModel,
-    position: SkyCoord,
+    position: Any,
     key: Any,
     runs: int,
     duration: Any,
@@ -80,7 +79,7 @@ def _simulate_one(
 ) -> None:
     ontime = float(instrument.duration if duration is None else to_value(duration, "s", "duration"))
     distance = float(instrument.wobble if wobble is None else to_value(wobble, "deg", "wobble"))
-    source = lonlat(position)
+    source = as_position(position)
     begins = starts(source[0], instrument.site, instrument.year, runs, ontime)
     folder, tables, infos, places = folder / instrument.name, responses(instrument), [], []
     for i, (aim, begin) in enumerate(zip(wobbles(source, distance, runs), begins, strict=True)):
@@ -89,7 +88,7 @@ def _simulate_one(
             model,
             position,
             key=key,
-            pointing=SkyCoord(*aim, unit="deg"),
+            pointing=aim,
             start=cast(Time, Time(begin, format="mjd", scale="utc")),
             duration=ontime,
             obs_id=instrument.first_obs_id + i,

@@ -6,11 +6,10 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
 from gammajax.errors import ConfigError
-from gammajax.geom.regions import lonlat
+from gammajax.geom.position import position as as_position
 from gammajax.io.dl3 import EventTable, GTITable, RunInfo
 from gammajax.io.dl3_write import Run
 from gammajax.models.sky import SkyModel
@@ -28,10 +27,10 @@ GAP = 10.0
 def simulate_observation(
     instrument: Instrument,
     model: SkyModel,
-    position: SkyCoord,
+    position: Any,
     *,
     key: Any,
-    pointing: SkyCoord | None = None,
+    pointing: Any = None,
     start: Time | None = None,
     duration: Any = None,
     obs_id: int | None = None,
@@ -59,14 +58,13 @@ def simulate_observation(
     background) and ENERGY_TRUE [TeV] (NaN for background). Raises `ConfigError` if the source lies outside
     the field of view or the duration is not positive.
 
-    >>> crab = SkyCoord("83.63d +22.01d")
-    >>> run = simulate_observation(HESS, SkyModel(LogParabola()), crab, key=1)     # doctest: +SKIP
+    >>> run = simulate_observation(HESS, SkyModel(LogParabola()), "83.63 22.01", key=1)     # doctest: +SKIP
     """
-    source = lonlat(position)
+    source = as_position(position)
     ontime = float(instrument.duration if duration is None else to_value(duration, "s", "duration"))
     if not 0 < ontime < np.inf:
         raise ConfigError(f"the duration of a run must be positive, got {ontime:g} s")
-    aim = wobbles(source, instrument.wobble, 1)[0] if pointing is None else lonlat(pointing)
+    aim = wobbles(source, instrument.wobble, 1)[0] if pointing is None else as_position(pointing, "pointing")
     offset = float(separation(*aim, *source))
     if offset >= instrument.field_of_view:
         raise ConfigError(

@@ -21,6 +21,7 @@ from gammajax.geom.parse import region
 from gammajax.geom.regions import Circle, circle
 from gammajax.geom.shapes import Region
 from gammajax.io.dl3 import read_obs_ids
+from gammajax.io.paths import is_file
 from gammajax.io.regions import read_region
 from gammajax.io.yaml import read_yaml
 from gammajax.reduce.background import IRFBackground
@@ -76,6 +77,7 @@ _KNOWN: dict[str, Any] = {
 }
 _ELSEWHERE = ("flux_points", "excess_map", "light_curve")
 _REQUIRABLE = ("events", "gti", "aeff", "bkg", "edisp", "psf", "rad_max")
+_MOST_BINS = 10_000
 _NO_EFFECT = ("n_jobs", "not_used")
 """Fields that have no influence on the datasets."""
 
@@ -122,7 +124,7 @@ class ReductionConfig:
         """A digest of all that decides on the datasets, the exclusion mask's content included; data files are not."""
         decisive = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_EFFECT}
         text = repr({key: x.tolist() if isinstance(x, np.ndarray) else x for key, x in decisive.items()})
-        mask = b"" if self.exclusion is None or not self.exclusion.is_file() else self.exclusion.read_bytes()
+        mask = b"" if self.exclusion is None or not is_file(self.exclusion) else self.exclusion.read_bytes()
         return hashlib.sha256(text.encode() + mask).hexdigest()
 
 
@@ -240,7 +242,7 @@ def _axis(axes: Mapping[str, Any], name: str) -> Edges:
     axis = axes.get(name)
     low, high, bins = default if axis is None else (required(axis, key, where) for key in ("min", "max", "nbins"))
     limits = [quantity(value, "TeV", f"{where}.{key}") for key, value in (("min", low), ("max", high))]
-    count = integer(bins, f"{where}.nbins", least=1)
+    count = integer(bins, f"{where}.nbins", least=1, most=_MOST_BINS)
     try:
         return energy_edges(*limits, bins=count)
     except GammajaxError as error:
@@ -325,7 +327,7 @@ def _options(content: Any, known: Mapping[str, Callable[[Any, str], Any]], where
 def _background(background: Mapping[str, Any]) -> Background:
     """Off regions ("reflected", the default), phases ("phase"), the response ("irf"), or no background ("none")."""
     method, where = background.get("method") or "reflected", "datasets.background.parameters"
-    if method not in _METHODS:
+    if text(method, "datasets.background.method") not in _METHODS:
         raise ConfigError(f"datasets.background.method is {method!r}: spectra take {', '.join(map(repr, _METHODS))}")
     options = mapping(background.get("parameters"), where)
     cls = _finder(options, where) if method == "reflected" else _METHODS[method]

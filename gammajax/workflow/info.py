@@ -6,6 +6,7 @@ from pathlib import Path
 from gammajax.data import DataStore, Observations
 from gammajax.datasets.collection import Datasets
 from gammajax.errors import FileFormatError, MissingFile
+from gammajax.io.paths import is_file, is_folder
 from gammajax.io.yaml import read_yaml
 from gammajax.models.collection import Models
 from gammajax.tables import as_text
@@ -18,11 +19,11 @@ def describe(path: str | Path) -> str:
     it is none of these.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         store = DataStore.from_dir(path)
         runs = store.observations()
         return "\n".join([repr(store), *_listing(runs)])
-    if not path.is_file():
+    if not is_file(path):
         raise MissingFile(f"{path} does not exist")
     if path.suffix in (".yaml", ".yml"):
         content = read_yaml(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from astropy.coordinates import SkyCoord
 
+from gammajax.checks import names
 from gammajax.data import DataStore
 from gammajax.datasets.collection import Datasets
 from gammajax.datasets.files import read_dataset
@@ -53,7 +54,7 @@ def crab_models() -> Models:
 
 def crab_datasets(
     data: str | Path,
-    instruments: Iterable[str] = tuple(SETUPS),
+    instruments: str | Iterable[str] = tuple(SETUPS),
     *,
     executor: Executor | None = None,
     progress: bool = False,
@@ -67,7 +68,7 @@ def crab_datasets(
     edges = energy_edges("10 GeV", "100 TeV", per_decade=20)
     mask = read_exclusion_mask(base / "exclusion" / "exclusion_mask_crab.fits.gz")
     datasets = [fermi.select_energy(*FERMI_RANGE)]
-    for name in instruments:
+    for name in names(instruments, "instruments"):
         setup = SETUPS[name]
         reduction = reduce_spectra(
             DataStore.from_dir(base / "data" / name).observations(),

@@ -1,17 +1,22 @@
 """The typed door of configurations: what YAML holds, as what it must be, or an error that names the key."""
 
-import datetime
 import os
+import reprlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
+from astropy.units import UnitsError
 
+from gammajax.data.times import as_time
 from gammajax.errors import ConfigError, UnitMismatch
 from gammajax.units import to_value
+
+_HUGE = 2**62
+"""No whole number of a configuration is larger."""
 
 
 def required(content: Mapping[str, Any], key: str, where: str) -> Any:
@@ -38,15 +43,17 @@ def text(value: Any, where: str) -> str:
 
 def number(value: Any, where: str) -> float:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise ConfigError(f"{where} must be a number, got {value!r}")
+    # a whole number of YAML may be larger than any float
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ConfigError(f"{where} must be a number, got {reprlib.repr(value)}")
     return float(value)
 
 
-def integer(value: Any, where: str, least: int | None = None) -> int:
-    """A whole number, from `least` on."""
-    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
-        raise ConfigError(f"{where} must be a whole number{'' if least is None else f' from {least}'}, got {value!r}")
+def integer(value: Any, where: str, least: int = -_HUGE, most: int = _HUGE) -> int:
+    """A whole number, from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        limits = ("" if least == -_HUGE else f" from {least}") + ("" if most == _HUGE else f" to {most}")
+        raise ConfigError(f"{where} must be a whole number{limits}, got {reprlib.repr(value)}")
     return value
 
 
@@ -84,13 +91,8 @@ def a_path(value: Any, base: Path, where: str) -> Path:
 
 
 def a_time(value: Any, where: str) -> Time:
-    """A time in UTC, as Gammapy reads it; YAML makes dates of unquoted text."""
-    if not isinstance(value, str | datetime.date):
-        raise ConfigError(f"{where} must be one time such as '2006-07-29T22:00', got {value!r}")
-    try:
-        return cast(Time, Time(value if isinstance(value, str) else value.isoformat(), scale="utc"))
-    except ValueError as error:
-        raise ConfigError(f"{where}: {value!r} is no time such as '2006-07-29T22:00'") from error
+    """A time, in UTC unless its text ends in another scale; YAML makes dates of unquoted text."""
+    return as_time(value, where)
 
 
 def position(content: Mapping[str, Any], where: str) -> SkyCoord:
@@ -101,8 +103,10 @@ def position(content: Mapping[str, Any], where: str) -> SkyCoord:
         raise ConfigError(f"{where}: lon {lon!r}, lat {lat!r} are no position: write for example '83.63 deg'")
     try:
         return SkyCoord(lon, lat, frame=frame)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{where}: lon {lon!r}, lat {lat!r} are no position: {error}") from error
+    except (ValueError, TypeError, UnitsError) as error:
+        raise ConfigError(
+            f"{where}: lon {lon!r}, lat {lat!r} are no position: {error}; write for example '83.63 deg'"
+        ) from error
 
 
 def mapping(value: Any, where: str) -> dict[str, Any]:

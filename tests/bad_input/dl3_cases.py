@@ -6,7 +6,21 @@ import numpy as np
 from astropy.io import fits
 from good_inputs import Case, cut, observation, reduced, reduced_pointlike, zipped
 from response_cases import background, contained
-from spoilers import AREA, doubled, header, lacking, masked, no_rows, replaced, texted, texts, unit, wide, without
+from spoilers import (
+    AREA,
+    doubled,
+    header,
+    lacking,
+    masked,
+    no_rows,
+    paired,
+    replaced,
+    texted,
+    texts,
+    unit,
+    wide,
+    without,
+)
 
 from gammajax.data import DataStore
 from gammajax.errors import ConfigError, EmptyRun, FileFormatError, MissingFile, UnitMismatch
@@ -65,6 +79,8 @@ EVENTS = [
          "[EVENTS] column RA", "'degg'", "not a unit"),
     Case("no MJDREFI", lambda g: g.run("EVENTS", header(MJDREFI=None)), store, FileFormatError,
          "run.fits[EVENTS] has no time reference", "MJDREFI"),
+    Case("an epoch that is none", lambda g: g.run("EVENTS", header(MJDREFI=10**9)), store, FileFormatError,
+         "run.fits[EVENTS]: MJDREFI 1e+09", "is no epoch of a telescope", "MJD from 0 to 100000"),
     Case("TIMESYS of another world", lambda g: g.run("EVENTS", header(TIMESYS="LOCAL")), store, FileFormatError,
          "[EVENTS]: TIMESYS is 'local'", "choose from", "utc"),
     Case("no OBS_ID", lambda g: g.run("EVENTS", header(OBS_ID=None)), store, FileFormatError,
@@ -106,6 +122,10 @@ EVENTS = [
     Case("GTI without length", lambda g: g.cells("GTI", "STOP", 0.0), reduced, EmptyRun, "no livetime"),
     Case("GTI of infinite length", lambda g: g.cells("GTI", "STOP", np.inf), reduced, FileFormatError,
          "run.fits[GTI] column STOP", "not finite"),
+    Case("GTI in another age", lambda g: g.cells("GTI", "STOP", 1e15), reduced, FileFormatError,
+         "run.fits[GTI] column STOP", "1 of 1", "more than 300 years away from MJDREFI"),
+    Case("text in EVENT_ID", lambda g: g.run("EVENTS", lambda t: texts(t, "EVENT_ID")), reduced, FileFormatError,
+         "run.fits[EVENTS] column EVENT_ID must hold whole numbers, got ['high']"),
     Case("GTI without STOP", lambda g: g.run("GTI", lacking("STOP")), reduced, FileFormatError,
          "run.fits[GTI] has no column STOP"),
     Case("GTI in TeV", lambda g: g.run("GTI", lambda t: t.header.set("TUNIT1", "TeV")), reduced, UnitMismatch,
@@ -148,6 +168,11 @@ INDEX = [
          "hdu-index.fits[HDU_INDEX] has no column HDU_CLASS", "HDU_TYPE"),
     Case("a class that is not known", lambda g: g.store("hdu", replaced("HDU_CLASS", "aeff_7d", 2)), runs,
          FileFormatError, "run 11", "run11.fits[effective area] is a 'aeff_7d'", "aeff_2d"),
+    Case("a class of another type", lambda g: g.store("hdu", replaced("HDU_CLASS", "psf_table", 2)), runs,
+         FileFormatError, "run 11", "run11.fits[effective area] is listed with HDU_TYPE 'aeff' and HDU_CLASS 'psf_table'",
+         "correct the HDU index"),
+    Case("two pointings in a row", lambda g: g.store("obs", paired), runs, FileFormatError,
+         "obs-index.fits[OBS_INDEX] column RA_PNT must hold one number per row"),
     Case("an index without rows", lambda g: g.store("obs", lambda t: fits.BinTableHDU(t.data[:0], t.header)), runs,
          FileFormatError, "obs-index.fits[OBS_INDEX] lists no runs"),
     Case("an index that is cut",
@@ -165,7 +190,7 @@ INDEX = [
     Case("a radius in seconds", lambda g: g.store(),
          lambda p: DataStore.from_dir(p).select(cone=((83.6, 22.0), "2 s")), UnitMismatch, "radius is of kind angle"),
     Case("a time that is none", lambda g: g.store(), lambda p: DataStore.from_dir(p).select(time=("noon", "2006")),
-         ConfigError, "is no pair of times"),
+         ConfigError, "start of time: 'noon' is no time: give an astropy Time, text such as"),
 ]  # fmt: skip
 
 

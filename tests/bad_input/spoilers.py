@@ -135,3 +135,9 @@ def masked(table):
         for c in table.columns
     ]
     return fits.BinTableHDU.from_columns(columns, name=table.name)
+
+
+def paired(table):
+    """An index with RA_PNT, two of them in each row."""
+    pointing = fits.Column("RA_PNT", "2D", "deg", array=np.full((len(table.data), 2), 83.63))
+    return fits.BinTableHDU.from_columns([*table.columns, pointing], name=table.name)

@@ -26,7 +26,7 @@ def test_selections(events):
     assert len(events.select_energy("10 GeV", "1 TeV")) == 2
     assert events.select(events.dec < -3).event_id.tolist() == [4, 5]
     start = REFERENCE.to_time(0)
-    chosen = events.select_time((start, "2000-01-01T12:00:20"))
+    chosen = events.select_time((start, "2000-01-01T12:00:20 TT"))
     assert chosen.time.tolist() == [0.0, 10.0]
     assert len(chosen.radec) == len(chosen.times) == 2
     with pytest.raises(UnitMismatch, match="energy_min"):
@@ -34,8 +34,8 @@ def test_selections(events):
 
 
 def test_repr(events):
-    assert repr(events) == "Events(6, 0.001 .. 100 TeV)"
-    assert repr(events.select(np.zeros(6, bool))) == "Events(0)"
+    assert repr(events).splitlines()[:2] == ["Events: 6", "  energy  0.001 .. 100 TeV"]
+    assert repr(events.select(np.zeros(6, bool))).splitlines()[0] == "Events: 0"
 
 
 @pytest.fixture
@@ -97,7 +97,10 @@ def test_by_offset_and_region(events):
 
     assert events.select_region(Band()).event_id.tolist() == [4, 5]
     with pytest.raises(ConfigError, match="region is a circle"):
-        events.select_region("fk5;circle(1,2,3)")
+        events.select_region(5.0)
+    assert events.select_region("icrs;circle(1, -1, 0.5)").event_id.tolist() == [1]
+    assert events.select_region(["icrs;circle(1, -1, 0.5)", Circle(3.0, -3.0, 0.1)]).event_id.tolist() == [1, 3]
+    assert events.select_offset((1.0, 4.0), "0 0").event_id.tolist() == [1, 2]
 
 
 def test_by_phase(events):
@@ -126,7 +129,7 @@ def test_stacked(rich, events):
 def test_gti_sum_and_intersection():
     gti = GTI(np.array([0.0, 100.0, 200.0]), np.array([50.0, 150.0, 260.0]), REFERENCE)
     assert gti.time_sum == 160.0
-    cut = gti.select_time((Time("2000-01-01T12:00:40", scale="tt"), "2000-01-01T12:03:30"))
+    cut = gti.select_time((Time("2000-01-01T12:00:40", scale="tt"), "2000-01-01T12:03:30 TT"))
     np.testing.assert_allclose([cut.start, cut.stop], [[40, 100, 200], [50, 150, 210]], atol=1e-6)
     assert len(gti.select_time(("2001-01-01", "2002-01-01"))) == 0
     assert gti.start_time[1].isot == "2000-01-01T12:01:40.000"

@@ -87,7 +87,7 @@ def test_circles(open_run):
     np.testing.assert_allclose(gradient, fine, rtol=1e-4)
     ra, dec, _ = circle_points(83.63, 22.01, 0.5)
     assert SkyCoord(ra, dec, unit="deg").separation(region.center).max().deg < 0.5
-    with pytest.raises(ConfigError, match="needs its radius"):
+    with pytest.raises(ConfigError, match="a circle with a radius"):
         background_in_circle(run, region.center, EDGES)
 
 

@@ -118,7 +118,9 @@ def test_table_and_text():
     one = GTI.from_intervals([("2000-01-01T12:00:00", "2000-01-01T12:01:00")])
     assert one.table["length"].tolist() == pytest.approx([60.0])
     assert one.table["start"][0] == "2000-01-01T12:00:00.000"
-    assert repr(one) == "GTI(1 intervals, 60.0 s)"
+    assert GTI.from_intervals([one.table["start", "stop"][0]], UTC).time_sum == pytest.approx(60.0)
+    assert len(GTI.from_intervals(("2000-01-01", "2000-01-02"))) == 1
+    assert repr(one).startswith("GTI(1 interval, 60.0 s, ")
     assert one.time_delta.tolist() == pytest.approx([60.0])
 
 

@@ -33,7 +33,7 @@ def test_a_complete_run(run):
     assert run.edisp.kernel(np.array([1.0, 2.0]), np.array([0.1, 10.0]), 0.5)[0, 0] == pytest.approx(1, rel=1e-5)
     assert [path.name for path in run.files] == ["run.fits"]
     assert "livetime     45.0 s" in run.info()
-    assert repr(run) == "Observation(7, run.fits)"
+    assert repr(run).splitlines()[:3] == ["Observation 7", "  telescope  TEST", "  target     Crab"]
 
 
 def test_responses_hold_arrays_only(run):
@@ -52,7 +52,7 @@ def test_pickles_without_its_data(run):
 
 def test_select_time_cuts_events_and_livetime(run):
     reference = run.gti.reference
-    first = run.select_time((reference.to_time(-1.0).isot, reference.to_time(25.0).isot))
+    first = run.select_time((reference.to_time(-1.0).utc.isot, reference.to_time(25.0).utc.isot))
     assert (len(first.events), first.livetime) == (3, pytest.approx(0.9 * 25, rel=1e-3))
     assert len(run.events) == 5
     assert len(pickle.loads(pickle.dumps(first)).events) == 3
@@ -129,5 +129,5 @@ def test_no_good_time(tmp_path):
 
 @pytest.mark.parametrize("interval", [("2010-01-01", "noon"), ("2010-01-01",), 5])
 def test_what_is_no_time(run, interval):
-    with pytest.raises(ConfigError, match="is no pair of times"):
+    with pytest.raises(ConfigError, match="is no time|is a pair such as"):
         _ = run.select_time(interval).events

@@ -55,6 +55,14 @@ def test_select_by_cone_reads_pointings_the_index_lacks(store, position):
     assert store.select(cone=(position, "30 deg")).tolist() == [1, 2]
 
 
+def test_a_pointing_that_the_index_leaves_open_is_read_from_the_run(store, tmp_path):
+    open_ended = {"OBS_ID": [1, 2], "RA_PNT": [np.nan, 90.0], "DEC_PNT": [np.inf, 22.5]}
+    Table(open_ended).write(tmp_path / "obs-index.fits", overwrite=True)
+    found = DataStore.from_dir(tmp_path)
+    assert found.select(cone=((83.6, 22.5), 1)).tolist() == [1]
+    assert found.select(cone=((90.0, 22.5), 1)).tolist() == [2]
+
+
 def test_select_by_target_ids_and_time(store):
     assert store.select(target="mkn421").tolist() == [2]
     assert store.select(target="nothing").tolist() == []

@@ -89,3 +89,22 @@ def test_number_copes_with_odd_cards():
     header = fits.Header({"A": "51544", "B": "x", "C": True})
     assert number(header, "A") == 51544.0
     assert all(np.isnan(number(header, key)) for key in ("B", "C", "D"))
+
+
+def test_letters_beyond_ascii_are_read_without_a_word(tmp_path):
+    path = write(tmp_path / "x.fits", table("T", columns("GeV"), OBSERVER="Muller"))
+    path.write_bytes(path.read_bytes().replace(b"Muller", "Müller".encode("latin-1")))
+    np.testing.assert_allclose(read(path, "X0", unit="TeV"), [0.0015, 0.0025])
+
+
+def test_numbers_beyond_all_floats_are_infinite(tmp_path):
+    path = write(tmp_path / "x.fits", table("T", [fits.Column("X", "D", "m2", array=np.array([1e306, 1.0]))]))
+    np.testing.assert_array_equal(read(path, "X", unit="cm2"), [np.inf, 1e4])
+
+
+def test_a_name_longer_than_files_have(tmp_path):
+    with (
+        pytest.raises(MissingFile, match="xxx cannot be looked at: File name too long"),
+        open_fits(tmp_path / ("x" * 300)),
+    ):
+        pass

@@ -35,6 +35,7 @@ def test_lists(given):
         (object(), "energy: <object .* is not a number"),
         (None, "energy: None is not a number"),
         ({"a": 1}, "energy: .* is not a number"),
+        ([["1 TeV", "2 TeV"], "3 TeV"], "energy: .* is not a number"),
         ([1, [2, 3]], "energy: .* is not a number"),
         (10**400, "energy: .* is not a number"),
         (["1 TeV", "1 deg"], "energy is of kind energy"),

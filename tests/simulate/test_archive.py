@@ -123,7 +123,7 @@ def test_runs_of_one_archive_differ(archive):
     [
         ({"instruments": "hes"}, ConfigError, "'hess'"),
         ({"instruments": [HESS, "hess"]}, ConfigError, "same name"),
-        ({"runs": 0}, ConfigError, "at least 1"),
+        ({"runs": 0}, ConfigError, "whole number from 1"),
         ({"wobble": "3 deg"}, ConfigError, "field of view"),
         ({"wobble": "3 TeV"}, UnitMismatch, "wobble"),
         ({"duration": "0 s"}, ConfigError, "positive"),

@@ -1,0 +1,21 @@
+"""Paths that come from a person or from a file: what the system says of them, as errors of gammajax."""
+
+from pathlib import Path
+
+from gammajax.errors import MissingFile
+
+
+def is_file(path: Path) -> bool:
+    """True if there is such a file. Raises `MissingFile` for a path that the system refuses (too long, no access)."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise MissingFile(f"{path} cannot be looked at: {error.strerror}") from error
+
+
+def is_folder(path: Path) -> bool:
+    """True if there is such a folder. Raises `MissingFile` as `is_file` does."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise MissingFile(f"{path} cannot be looked at: {error.strerror}") from error
