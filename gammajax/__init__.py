@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gammajax.data.phase import phase_fold as phase_fold
     from gammajax.data.store import DataStore as DataStore
     from gammajax.datasets.collection import Datasets as Datasets
+    from gammajax.datasets.cube import MapDataset as MapDataset
     from gammajax.datasets.flux_points import FluxPointsDataset as FluxPointsDataset
     from gammajax.datasets.spectrum import SpectrumDataset as SpectrumDataset
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from gammajax.models.spatial import DiskSpatial as DiskSpatial
     from gammajax.models.spatial import GaussianSpatial as GaussianSpatial
     from gammajax.models.spatial import GeneralizedGaussianSpatial as GeneralizedGaussianSpatial
+    from gammajax.models.spatial import PiecewiseNormSpatial as PiecewiseNormSpatial
     from gammajax.models.spatial import PointSpatial as PointSpatial
     from gammajax.models.spatial import Shell2Spatial as Shell2Spatial
     from gammajax.models.spatial import ShellSpatial as ShellSpatial
@@ -153,6 +155,7 @@ _HOME = {
     "phase_fold": "data.phase",
     "DataStore": "data.store",
     "Datasets": "datasets.collection",
+    "MapDataset": "datasets.cube",
     "FluxPointsDataset": "datasets.flux_points",
     "SpectrumDataset": "datasets.spectrum",
     "SpectrumDatasetOnOff": "datasets.spectrum",
@@ -209,6 +212,7 @@ _HOME = {
     "DiskSpatial": "models.spatial",
     "GaussianSpatial": "models.spatial",
     "GeneralizedGaussianSpatial": "models.spatial",
+    "PiecewiseNormSpatial": "models.spatial",
     "PointSpatial": "models.spatial",
     "Shell2Spatial": "models.spatial",
     "ShellSpatial": "models.spatial",

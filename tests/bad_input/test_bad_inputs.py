@@ -9,6 +9,7 @@ import good_inputs
 import model_cases
 import pytest
 import response_cases
+import spatial_cases
 import spectra_cases
 
 TABLES = (
@@ -20,6 +21,7 @@ TABLES = (
     call_cases,
     cube_cases,
     cube_reduction_cases,
+    spatial_cases,
 )
 CASES = {f"{table.__name__.removesuffix('_cases')}: {case.id}": case for table in TABLES for case in table.CASES}
 

@@ -8,6 +8,7 @@ from gammajax.models.spatial.base import SpatialModel, evaluate
 from gammajax.models.spatial.constant import ConstantFluxSpatial, ConstantSpatial
 from gammajax.models.spatial.disk import DiskSpatial
 from gammajax.models.spatial.gauss import GaussianSpatial, GeneralizedGaussianSpatial
+from gammajax.models.spatial.piecewise import PiecewiseNormSpatial
 from gammajax.models.spatial.point import PointSpatial
 from gammajax.models.spatial.shell import Shell2Spatial, ShellSpatial
 from gammajax.models.spatial.template import TemplateSpatial
@@ -18,6 +19,7 @@ __all__ = [
     "DiskSpatial",
     "GaussianSpatial",
     "GeneralizedGaussianSpatial",
+    "PiecewiseNormSpatial",
     "PointSpatial",
     "Shell2Spatial",
     "ShellSpatial",

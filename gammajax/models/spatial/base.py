@@ -64,7 +64,9 @@ class SpatialModel(Component):
         return "energy" in inspect.signature(type(self).brightness).parameters
 
     def extent(self) -> Scalar | None:
-        """Radius around `position` [deg] beyond which nothing is left, Gammapy's evaluation radius; None: all sky."""
+        """Half the side [deg] of the square around `position` outside of which nothing is left, Gammapy's evaluation
+        radius; None: the whole sky.
+        """
         return None
 
     def resolution(self) -> Scalar | None:

@@ -6,6 +6,9 @@ from scipy.integrate import quad
 from scipy.special import erf, gamma
 
 import gammajax as gj
+from gammajax.geom.grid import SkyGrid
+from gammajax.geom.map_axis import MapAxis
+from gammajax.geom.maps import SkyMap
 
 LON_0, LAT_0 = 83.6, 22.0
 CENTRE = {"lon_0": LON_0, "lat_0": LAT_0}
@@ -58,6 +61,31 @@ def shell(lon, lat, inner=1.1, outer=1.9):
     return 3 / (2 * np.pi * (out**3 - r**3)) * depth
 
 
+GRID = SkyGrid.create((LON_0, LAT_0), width=(6.0, 5.0), binsz=0.5)
+
+
+def slope(lon, lat, energy=1.0):
+    """A map that its interpolation reproduces: the logarithm is linear in pixels and in ln E."""
+    x, y = GRID.pixel(lon, lat)
+    return np.exp(0.3 * x - 0.2 * y) * energy**-0.5
+
+
+def template(energies=None):
+    image = slope(*GRID.lonlat)
+    if energies is None:
+        return SkyMap(image, (), GRID, "sr-1")
+    axis = MapAxis.from_nodes("energy_true", energies, "TeV", "log")
+    return SkyMap(np.asarray(energies)[:, None, None] ** -0.5 * image, (axis,), GRID, "sr-1")
+
+
+NODES = LON_0 + np.array([-3.0, 3.0, -3.0, 3.0, 0.4]), LAT_0 + np.array([-3.0, -3.0, 3.0, 3.0, 0.3])
+
+
+def plane(lon, lat):
+    """Norms that their interpolation reproduces: linear in the coordinates."""
+    return 1.0 + 0.2 * (lon - LON_0) - 0.1 * (lat - LAT_0)
+
+
 CASES = {
     "PointSpatial": (CENTRE, None),
     "GaussianSpatial": ({**CENTRE, "sigma": 1.8, "e": 0.8, "phi": 35.0}, gauss),
@@ -67,6 +95,8 @@ CASES = {
     "Shell2Spatial": ({**CENTRE, "r_0": 1.9, "eta": 0.8 / 1.9}, shell),
     "ConstantSpatial": ({"value": 0.3}, lambda lon, lat: 0.3 + 0 * lon),
     "ConstantFluxSpatial": ({}, lambda lon, lat: 1.0 + 0 * lon),
+    "TemplateSpatial": ({"content": template(), "normalize": False}, slope),
+    "PiecewiseNormSpatial": ({"lon": NODES[0], "lat": NODES[1], "norms": plane(*NODES)}, plane),
 }
 """Class name -> arguments, formula; a point has no brightness."""
 
@@ -91,5 +121,5 @@ def concrete(cls):
 MODELS = sorted(concrete(gj.SpatialModel), key=lambda cls: cls.__name__)
 
 
-def make(cls):
-    return cls(**CASES[cls.__name__][0])
+def make(cls, **more):
+    return cls(**CASES[cls.__name__][0] | more)

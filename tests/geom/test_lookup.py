@@ -1,0 +1,93 @@
+"""Pixels inside kernels, against wcslib, for every projection that models interpolate in."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from gammajax.errors import ConfigError
+from gammajax.geom.grid import SkyGrid
+from gammajax.geom.lookup import lookup_of, pixel_of
+from gammajax.numeric.projection import PROJECTIONS
+
+CENTRES = [(83.0, 22.0), (0.0, 0.0), (10.0, -89.0), (359.9, 60.0)]
+
+
+def pixels(grid, lon, lat):
+    found = lookup_of(grid)
+    return jax.jit(jax.vmap(lambda a, b: pixel_of(grid.proj, found, a, b)))(jnp.asarray(lon), jnp.asarray(lat))
+
+
+@pytest.mark.parametrize("frame", ["icrs", "galactic"])
+@pytest.mark.parametrize("proj", PROJECTIONS)
+def test_pixels_are_those_of_wcslib(proj, frame):
+    for centre in CENTRES:
+        grid = SkyGrid.create(centre, width=(30.0, 20.0), binsz=1.0, proj=proj, frame=frame)
+        lon, lat = (x.ravel() for x in grid.lonlat)
+        known = np.isfinite(lon)
+        y, x = (v.ravel()[known] for v in np.indices(grid.shape))
+        found = pixels(grid, lon[known], lat[known])
+        np.testing.assert_allclose(found, (x, y), atol=1e-9)
+
+
+@pytest.mark.parametrize("proj", PROJECTIONS)
+def test_derivatives(proj):
+    grid = SkyGrid.create((83.0, 22.0), npix=9, binsz=0.5, proj=proj)
+    found = lookup_of(grid)
+    function = jax.jit(lambda p: jnp.stack(pixel_of(proj, found, p[0], p[1])))
+    for place in ((83.4, 21.3), (83.0, 22.0)):
+        check_grads(function, (jnp.array(place),), order=2, modes=["fwd", "rev"], rtol=1e-4, atol=1e-3, eps=1e-4)
+
+
+@pytest.mark.parametrize("proj", PROJECTIONS)
+def test_finite_over_the_whole_sky(proj):
+    """Also at the poles, opposite to the centre, and where the projection has no image."""
+    found = lookup_of(SkyGrid.create((83.0, 22.0), npix=9, binsz=0.5, proj=proj))
+    lon, lat = np.meshgrid([83.0, 263.0, 173.0, -7.0, 0.0], [22.0, -22.0, 90.0, -90.0, 68.0, -68.0])
+
+    @jax.jit
+    @jax.vmap
+    def all_of_it(place):
+        def both(p):
+            return jnp.stack(pixel_of(proj, found, p[0], p[1]))
+
+        return both(place), jax.jacfwd(both)(place), jax.jacfwd(jax.jacfwd(both))(place)
+
+    for values in all_of_it(jnp.stack([lon.ravel(), lat.ravel()], axis=-1)):
+        assert np.all(np.isfinite(values))
+
+
+def test_the_seam_of_the_whole_sky():
+    grid = SkyGrid.create(binsz=1.0)
+    lon, lat = np.random.default_rng(1).uniform([-360, -90], [360, 90], (200, 2)).T
+    np.testing.assert_allclose(pixels(grid, lon, lat), grid.pixel(lon, lat), atol=1e-9)
+
+
+def test_behind_a_plane():
+    """TAN shows half the sky: the other half is outside of every map."""
+    x, _ = pixels(SkyGrid.create((0.0, 0.0), npix=9, binsz=0.5, proj="TAN"), [180.0], [0.0])
+    assert abs(float(x[0])) > 1e5
+
+
+def test_rotated_pixels():
+    grid = SkyGrid.create((83.0, 22.0), npix=9, binsz=0.5)
+    turned = grid.wcs.deepcopy()
+    cos, sin = np.cos(0.4), np.sin(0.4)
+    turned.wcs.pc = [[cos, -sin], [sin, cos]]
+    turned.wcs.set()
+    grid = SkyGrid(turned, grid.shape, grid.frame)
+    lon, lat = grid.lonlat
+    y, x = np.indices(grid.shape)
+    np.testing.assert_allclose(pixels(grid, lon.ravel(), lat.ravel()), (x.ravel(), y.ravel()), atol=1e-9)
+
+
+def test_projections_that_are_not_known():
+    with pytest.raises(ConfigError, match="has the projection MOL; models interpolate in CAR, .*: reproject the map"):
+        lookup_of(SkyGrid.create((83.0, 22.0), npix=9, binsz=0.5, proj="MOL"))
+    grid = SkyGrid.create((83.0, 22.0), npix=9, binsz=0.5, proj="CEA")
+    strange = grid.wcs.deepcopy()
+    strange.wcs.set_pv([(2, 1, 0.5)])
+    strange.wcs.set()
+    with pytest.raises(ConfigError, match=r"is not a plain CEA \(off by .* pixels\): reproject"):
+        lookup_of(SkyGrid(strange, grid.shape, grid.frame))
