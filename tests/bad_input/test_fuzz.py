@@ -105,7 +105,7 @@ RUN = st.deferred(
 """The name of a run, and its damage."""
 
 
-@examples(120)
+@examples(80)
 @given(run=RUN)
 def test_damaged_runs(folder, run):
     name, steps = run
@@ -138,7 +138,7 @@ def use_store(folder):
 NONE = st.just([])
 
 
-@examples(120)
+@examples(80)
 @given(
     obs=NONE | damaged_tables.damages(fuzz_inputs.OBS_INDEX), hdu=NONE | damaged_tables.damages(fuzz_inputs.HDU_INDEX)
 )
@@ -156,7 +156,7 @@ BYTES = {
 }
 
 
-@examples(80)
+@examples(60)
 @given(**BYTES)
 def test_damaged_bytes_of_index_tables(folder, **steps):
     for name, index in fuzz_inputs.indices().items():
@@ -188,7 +188,7 @@ def use_models(path, option):
         raise AssertionError("models that were read cannot be written and read again") from error
 
 
-@examples(300)
+@examples(150)
 @given(text=texts(fuzz_inputs.MODELS, *fuzz_inputs.WORDS_OF_MODELS))
 def test_damaged_models(folder, text):
     path = folder / "models.yaml"
@@ -198,7 +198,7 @@ def test_damaged_models(folder, text):
             use_models(path, option)
 
 
-@examples(200)
+@examples(120)
 @given(text=texts({"": fuzz_inputs.DATASETS}, "pha_d0.fits", "c.fits", "sed.fits", "runs.txt", "profile"))
 def test_damaged_datasets(folder, text):
     path = folder / "datasets.yaml"
@@ -209,7 +209,7 @@ def test_damaged_datasets(folder, text):
         assert len(datasets.names) == len(datasets)
 
 
-@examples(300)
+@examples(200)
 @given(text=texts(fuzz_inputs.CONFIGS, *fuzz_inputs.WORDS_OF_CONFIGS))
 def test_damaged_configurations(folder, text):
     path = folder / "config.yaml"
