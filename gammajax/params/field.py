@@ -141,12 +141,16 @@ class Model(eqx.Module):
         super().__init_subclass__(**kwargs)
 
 
+def _is_default(field: dataclasses.Field, value: Any) -> bool:
+    return bool(field.metadata.get("static")) and type(value) is type(field.default) and value == field.default
+
+
 def _shown(model: Model) -> dict[str, str]:
-    """Fields of a model and what there is to say about them; options that are None are left out."""
+    """Fields of a model and what there is to say about them; options that are as by default are left out."""
     shown = {}
     for field in dataclasses.fields(model):
         spec, value = spec_of(field), vars(model).get(field.name, dataclasses.MISSING)
-        if value is dataclasses.MISSING or (value is None and spec is None):
+        if value is dataclasses.MISSING or (spec is None and (value is None or _is_default(field, value))):
             continue
         if isinstance(spec, WeightsSpec):
             arrays = [x for x in jax.tree.leaves(value) if eqx.is_array(x)]
