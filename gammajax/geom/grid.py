@@ -320,7 +320,7 @@ class SkyGrid:
         columns = slice(int(columns[0]), int(columns[-1]) + 1)
         for row in np.flatnonzero(near.any(axis=1)):
             rows = slice(int(row), int(row) + 1)
-            fine = self._part(rows, columns).upsample(oversampling).mask(chosen)
+            fine = self.part(rows, columns).upsample(oversampling).mask(chosen)
             shares[rows, columns] = fine.reshape(1, oversampling, -1, oversampling).mean(axis=(1, 3))
         return shares
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax.scipy.special import erf
 from scipy.optimize import nnls
 
-from gammajax._typing import Array, Float, Scalar
+from gammajax._typing import Array, Float
 from gammajax.numeric.interp import bracket
 
 COMPONENTS = 12
@@ -34,7 +34,7 @@ class MixturePSF(eqx.Module):
         return at_pixel(self.weight, self.x, self.y, pixel)
 
 
-def at_pixel(values: Array, x: Array, y: Array, pixel: Float[Array, "2"]) -> Array:
+def at_pixel(values: Any, x: Any, y: Any, pixel: Float[Array, "2"]) -> Array:
     """Bilinear interpolation of the last two axes (lat, lon) of `values`, constant beyond the outermost points."""
     for axis, place in ((x, pixel[0]), (y, pixel[1])):
         index, fraction = bracket(axis, jnp.clip(place, axis[0], axis[-1]))
@@ -123,7 +123,7 @@ def _thinned(n: int, most: int) -> np.ndarray:
 
 
 def spread(
-    start: Any, size: int, centre: Scalar, width: Float[Array, "*component"], half: Any
+    start: Any, size: int, centre: Any, width: Float[Array, "*component"], half: Any
 ) -> tuple[Float[Array, "*component pixel"], Float[Array, "*component"]]:
     """Share of a Gaussian (centre and width in pixels) in each of `size` pixels from `start` on, and within its window.
 

@@ -1,5 +1,7 @@
 """Counts that nothing predicts: where -2 ln L is infinite, whatever the values of the parameters nearby."""
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -32,7 +34,7 @@ def check_predicted(problem: Problem, names: list[str]) -> None:
             )
 
 
-def _bare(group: CubeGroup) -> np.ndarray:
+def _bare(group: Any) -> np.ndarray:
     """Occupied bins without background."""
     bins = np.asarray(group.mask) & ~np.asarray(group.is_sum)[None]
     return bins & (np.asarray(group.counts) > 0) & (np.asarray(group.background) <= 0)

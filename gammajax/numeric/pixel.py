@@ -42,12 +42,12 @@ class Projection(eqx.Module):
     origin: Float[Array | np.ndarray, "2"]
     kind: str = eqx.field(static=True)
 
-    def pixel(self, lon: Scalar, lat: Scalar, frame: Frame = "icrs") -> Float[Array, "2"]:
+    def pixel(self, lon: Scalar, lat: Scalar, frame: str = "icrs") -> Float[Array, "2"]:
         """Pixel coordinates (x, y) of one direction [deg] given in `frame`."""
         native = self.rotation @ (TO_ICRS[frame] @ direction(lon, lat))
-        return self.linear @ jnp.stack(PROJECTIONS[self.kind](*native)) + self.origin
+        return jnp.asarray(self.linear) @ jnp.stack(PROJECTIONS[self.kind](*native)) + self.origin
 
-    def scale(self, lon: Scalar, lat: Scalar, frame: Frame = "icrs") -> Float[Array, "2 2"]:
+    def scale(self, lon: Scalar, lat: Scalar, frame: str = "icrs") -> Float[Array, "2 2"]:
         """Pixels per degree of angle on the sky at one direction: columns are towards east and north."""
         east, north = jnp.asarray([1.0, 0.0]), jnp.asarray([0.0, 1.0])
         shrink = jnp.maximum(jnp.cos(jnp.deg2rad(lat)), 1e-6)
@@ -82,7 +82,8 @@ def projection(wcs: WCS, frame: Frame) -> Projection:
     linear = np.linalg.inv(wcs.pixel_scale_matrix)
     origin = np.asarray(wcs.wcs.crpix, dtype=float) - 1.0
     # The rotation is found from directions whose native coordinates are known: free of the conventions of the poles.
-    lon, lat = offset_by(*(float(x) for x in wcs.wcs.crval), np.array([0.0, 90.0, 200.0, 300.0]), np.full(4, 40.0))
+    lon_0, lat_0 = (float(x) for x in wcs.wcs.crval)
+    lon, lat = offset_by(lon_0, lat_0, np.array([0.0, 90.0, 200.0, 300.0]), np.full(4, 40.0))
     there = wcs.wcs.s2p(np.column_stack([lon, lat]), 0)
     native, sky = _vectors(there["phi"], there["theta"]), _vectors(lon, lat) @ TO_ICRS[frame].T
     return Projection(_turn(sky, native), linear, origin, kind)

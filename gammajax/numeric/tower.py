@@ -1,5 +1,6 @@
 """Derivatives in a few numbers, computed once for all directions."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,7 +35,8 @@ def tower(function: Function, once: bool = False) -> Function:
             slopes = tower(_gradient(function), once)(*primals)
         else:
             slopes = [tower(_partial(function, i), True)(*primals) for i in range(len(primals[0]))]
-        return value(*primals), sum(slope * dx for slope, dx in zip(slopes, tangents[0], strict=True))
+        moves = [slope * dx for slope, dx in zip(slopes, tangents[0], strict=True)]
+        return value(*primals), functools.reduce(jnp.add, moves)
 
     return value
 

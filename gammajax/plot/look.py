@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from gammajax.data import GTI, DataStore, Events, Observation, Observations
 from gammajax.datasets.collection import Datasets
+from gammajax.datasets.cube import MapDataset
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import ConfigError, DatasetError
@@ -51,7 +52,10 @@ _MANY = 16
 
 def _datasets(datasets: Datasets, **options: Any) -> Figure:
     points = [d for d in datasets if isinstance(d, FluxPointsDataset)]
-    spectra = [d for d in datasets if not isinstance(d, FluxPointsDataset)]
+    cubes = [d.name for d in datasets if isinstance(d, MapDataset)]
+    if cubes:
+        raise DatasetError(f"{', '.join(cubes)}: cubes have no figure yet: draw their arrays on `grid.wcs`")
+    spectra = [d for d in datasets if isinstance(d, SpectrumDataset | SpectrumDatasetOnOff)]
     if points and spectra:
         raise DatasetError("spectra and flux points do not share a figure: peek at a slice of these datasets")
     if points:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gammajax._typing import Array, Bool, Float
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.groups import Group
-from gammajax.models.background import FoVBackground
+from gammajax.models.background import FoVBackground, FoVGradient
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 
@@ -39,7 +39,11 @@ def background_scale(models: Sequence[SkyModel | Nuisance], acts: Acting, group:
     for model, seen in _nuisances(models, acts):
         if model.bends("background"):
             factor = _mapped(model.background, group.energy)
-            if isinstance(group, CubeGroup) and isinstance(model, FoVBackground) and model.spatial is not None:
+            if (
+                isinstance(group, CubeGroup)
+                and isinstance(model, FoVBackground)
+                and isinstance(model.spatial, FoVGradient)
+            ):
                 # Linear in the place, so the mean place of a sum stands for all of it.
                 factor *= jax.vmap(jax.vmap(model.spatial.factor))(group.field[..., 0], group.field[..., 1])
             factor = jnp.where(seen[:, None], factor, 1.0)

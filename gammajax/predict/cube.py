@@ -171,7 +171,7 @@ def _convolved(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
 def convolved(images: Float[Array, "*n lat lon"], kernels: Float[Array, "*n row column"]) -> Float[Array, "*n lat lon"]:
     """Images convolved with centred kernels; nothing comes in from beyond the edges."""
     (ny, nx), (ky, kx) = images.shape[-2:], kernels.shape[-2:]
-    size = [scipy.fft.next_fast_len(n + k - 1, real=True) for n, k in ((ny, ky), (nx, kx))]
+    size: Any = [scipy.fft.next_fast_len(n + k - 1, real=True) for n, k in ((ny, ky), (nx, kx))]
     product = jnp.fft.rfft2(images, size) * jnp.fft.rfft2(kernels, size)
     both = jnp.fft.irfft2(product, size)
     return lax.slice_in_dim(lax.slice_in_dim(both, ky // 2, ky // 2 + ny, axis=-2), kx // 2, kx // 2 + nx, axis=-1)

@@ -34,7 +34,10 @@ def predict(models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model data
 
     `acts` says which model acts on which dataset of the group.
     """
-    signal = (predict_cubes if isinstance(group, CubeGroup) else predict_spectra)(models, acts, group)
+    if isinstance(group, CubeGroup):
+        signal = predict_cubes(models, acts, group)
+    else:
+        signal = predict_spectra(models, acts, group)
     return Prediction(signal, background_scale(models, acts, group))
 
 

@@ -10,8 +10,8 @@ from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.errors import ModelError
 from gammajax.models.background import FoVBackground
 from gammajax.models.collection import Models
+from gammajax.models.counts_template import TemplateNPred
 from gammajax.models.nuisance import Nuisance
-from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, PointSpatial, SpatialModel
 from gammajax.predict.cube import Live, fold
 
@@ -31,7 +31,7 @@ class Motion(NamedTuple):
     """Angle [deg] over which its brightness changes; infinite where it is smooth."""
 
 
-def _motion(name: str, model: SkyModel, models: Models) -> Motion:
+def _motion(name: str, model: Any, models: Models) -> Motion:
     prefix = f"{name}.spatial."
     rows = {path.removeprefix(prefix): row for path, row in models.rows.items() if path.startswith(prefix)}
     fixed = not any(row.free or row.link is not None for row in rows.values())
@@ -61,6 +61,11 @@ def planned(group: CubeGroup, models: Models, sees: Bool[np.ndarray, "model data
         if isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel) and np.any(seen):
             kind = type(model.spatial).__name__
             raise ModelError(f"{name}: the background of a cube takes FoVGradient() as its spatial model, got {kind}")
+        if np.any(seen) and (isinstance(model, TemplateNPred) or not all(getattr(model, "apply_irf", ()))):
+            raise ModelError(
+                f"{name} acts on a cube, for which TemplateNPred and apply_irf are not supported yet: name other "
+                f"datasets in its datasets_names, or drop({name!r})"
+            )
         if isinstance(model, Nuisance) or not np.any(seen):
             plans.append(None)
             continue

@@ -1,18 +1,18 @@
 """Predicted counts of spectra: flux times exposure, taken to reconstructed energies."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 
 from gammajax._typing import Array, Bool, Float
-from gammajax.datasets.groups import SpectrumGroup
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.predict.bend import bent
 
 
 def predict_spectra(
-    models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model dataset"], spectra: SpectrumGroup
+    models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model dataset"], spectra: Any
 ) -> Float[Array, "dataset energy"]:
     """Counts of the sources in each bin, `mu_j = sum_i F_i exposure_i edisp_ij`.
 

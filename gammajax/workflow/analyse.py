@@ -11,6 +11,7 @@ import numpy as np
 from gammajax.datasets.collection import Datasets
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
+from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.infer.fit import Fit, fit, make_problem
 from gammajax.infer.posterior import Posterior
 from gammajax.io.json import write_json
@@ -87,7 +88,7 @@ def write_fit_plots(datasets: Datasets, result: Fit, out: Path, posterior: Poste
     """Write the counts of all datasets and the SED of each model; with the posterior band where there is one."""
     from gammajax.plot import plot_counts, plot_sed, save
 
-    counts = [d for d in datasets if not isinstance(d, FluxPointsDataset)]
+    counts = [d for d in datasets if isinstance(d, SpectrumDataset | SpectrumDatasetOnOff)]
     written = [save(plot_counts(counts, result.models), out / "counts.png")] if counts else []
     bounds = energy_range(datasets)
     for name in result.models.sources:
