@@ -76,16 +76,6 @@ def test_the_covariance_is_that_of_the_exact_hessian(best, data):
     np.testing.assert_allclose([best.models.error(p) for p in best.models.free_paths], errors, rtol=1e-5)
 
 
-def test_a_start_one_degree_away_converges():
-    """Without limits on the position, on a map of which the source fills little."""
-    wide = cube(size=(60, 60), binsz=0.05)
-    bright = models(amplitude=3e-11)
-    drawn = gj.fake([wide], bright, key=4)
-    fit = gj.fit(drawn, bright.set("src.spatial.lon_0", LON + 0.75).set("src.spatial.lat_0", LAT - 0.7))
-    assert fit.success, fit.message
-    np.testing.assert_allclose(fit.models.value("src.spatial.lat_0"), LAT - 0.02, atol=0.02)
-
-
 def test_profiles_and_posteriors_take_cubes(best, data):
     scan = gj.profile(data, best, "src.spatial.lat_0", points=5)
     assert np.all(scan.converged)
