@@ -42,7 +42,7 @@ def plot_psf(
         reach = 5.0 * float(np.median(r68[np.isfinite(r68)])) if there.size else 1.0
         rad = np.linspace(0.0, reach, _POINTS)
         found = np.asarray(psf.evaluate(rad[:, None], chosen, at)) * _DEG2
-        for color, here, curve in zip(shades(len(chosen)), chosen, found.T, strict=True):
+        for color, here, curve in zip(shades(len(chosen))[: len(chosen)], chosen, found.T, strict=True):
             density.plot(rad, positive(curve), color=color, label=f"{here:.3g} TeV")
         deep_axis(density, found)
         density.set_xlim(0.0, reach)

@@ -84,7 +84,7 @@ FILES = [
     Case("a unit that is none", index(unit="Tev"), read, UnitMismatch, "models.yaml: crab.spectral.index: 'Tev' is not a unit", "TeV"),
     Case("contradictory bounds in a file", index(min=3.0, max=1.0), read, OutOfBounds, "crab.spectral.index: the lower bound must be below the upper one, got [3, 1]"),
     Case("a start outside the bounds of a file", index(min=3.0, max=4.0), read, OutOfBounds, "crab.spectral.index starts at 2.2, outside [3, 4]"),
-    Case("an unknown prior", prior("GaussPrior", mu=2.0), read, ModelError, "crab.spectral.index: the prior 'GaussPrior' is not one of GaussianPrior"),
+    Case("an unknown prior", prior("GaussPrior", mu=2.0), read, ModelError, "crab.spectral.index: the prior 'GaussPrior' is not one of", "GaussianPrior"),
     Case("a number that the prior does not have", prior("GaussianPrior", mean=2.0), read, FileFormatError, "the prior of crab.spectral.index has the unknown key 'mean'", "'mu'"),
     Case("a width of 0", prior("GaussianPrior", mu=2.0, sigma=0.0), read, PriorError, "crab.spectral.index: sigma of its prior must be positive, got 0"),
     Case("a start where the prior is zero", prior("UniformPrior", min=3.0, max=4.0), read, OutOfBounds, "crab.spectral.index starts at 2.2", "Uniform(3, 4)"),

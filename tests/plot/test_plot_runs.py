@@ -222,7 +222,7 @@ def test_good_time_is_drawn(runs):
     (ax,) = plot_gti(gti).axes
     spans = [c.get_paths()[0].get_extents() for c in ax.collections]
     assert [(round(s.x0, 6), round(s.x1, 6)) for s in spans] == [(0.0, 10.0), (5.0, 20.0)]
-    assert ax.get_xlabel() == r"Time since 2010-01-01T00:00:00 [$\mathrm{min}$]"
+    assert ax.get_xlabel() == r"Time since 2010-01-01T00:00:00 UTC [$\mathrm{min}$]"
     (ax,) = plot_gti(runs).axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == [str(i) for i in runs.ids]
 

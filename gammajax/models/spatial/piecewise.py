@@ -27,6 +27,7 @@ class PiecewiseNormSpatial(SpatialModel):
     place of their rim that is near, where Gammapy has none. The parameters are called norm_0, norm_1, ...
 
     >>> model = PiecewiseNormSpatial(lon=[0.0, 1.0, 0.0, 1.0], lat=[0.0, 0.0, 1.0, 1.0], norms=[1.0, 1.0, 2.0, 2.0])
+    >>> import jax.numpy as jnp
     >>> round(model.brightness(jnp.array(0.5), jnp.array(0.25)).item(), 9)
     1.25
     """
