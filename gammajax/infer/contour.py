@@ -18,7 +18,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float
-from gammajax.checks import probability, whole
+from gammajax.checks import one_or_many, probability, whole
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
 from gammajax.infer.begin import Beginning, begin
@@ -159,7 +159,7 @@ def contour(
     path_x: str,
     path_y: str,
     *,
-    levels: Sequence[float] = LEVELS,
+    levels: float | Sequence[float] = LEVELS,
     points: int = 64,
 ) -> Contour:
     """Contours of confidence of two free parameters, all points of all levels as lanes of one compiled program.
@@ -170,7 +170,7 @@ def contour(
 
     >>> contour(datasets, fit, "crab.spectral.alpha", "crab.spectral.beta").polygon(0.95)   # doctest: +SKIP
     """
-    levels = tuple(probability(level, "each of levels") for level in levels)
+    levels = tuple(probability(level, "each of levels") for level in one_or_many(levels))
     points = whole(points, "points", 4)
     if not levels:
         raise ConfigError("at least one level is needed")

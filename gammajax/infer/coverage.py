@@ -25,7 +25,7 @@ from jax import lax
 from scipy.stats import norm
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
-from gammajax.checks import probability, whole
+from gammajax.checks import one_or_many, probability, whole
 from gammajax.datasets.groups import Dataset, WStatGroup
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
 from gammajax.infer.covariance import laplace
@@ -128,7 +128,7 @@ def coverage(
     *,
     key: Any,
     n: int = 2000,
-    levels: Sequence[float] = (0.68, 0.95),
+    levels: float | Sequence[float] = (0.68, 0.95),
     spread: Mapping[str, tuple[Any, Any]] | None = None,
 ) -> Coverage:
     """Coverage of intervals and limits in `n` toys at the values of `models`, for the parameters that match `paths`.
@@ -142,7 +142,7 @@ def coverage(
     >>> coverage(datasets, models, "*.amplitude", key=1).table                          # doctest: +SKIP
     """
     models, key = as_models(models), as_key(key)
-    levels = tuple(probability(level, "each of levels") for level in levels)
+    levels = tuple(probability(level, "each of levels") for level in one_or_many(levels))
     n = whole(n, "n")
     if not levels or min(levels) <= 0.5:
         raise ConfigError(f"levels must lie above 0.5, got {levels}")

@@ -86,3 +86,12 @@ def test_result_reads_well(found, tmp_path):
     assert "at 68, 95, 99 %, 16 points each. All points found." in repr(found)
     assert len(found.table) == 48
     assert read_json(found.write(tmp_path / "c.json"))["ends"][0][0] == "found"
+
+
+def test_one_level(asimov_spectra, truth_fit):
+    one, listed = (
+        gj.contour(asimov_spectra, truth_fit, "*.alpha", "*.beta", points=8, levels=x) for x in (0.68, [0.68])
+    )
+    assert one.levels == listed.levels == (0.68,)
+    one = gj.coverage(asimov_spectra, truth_fit, "*.alpha", key=1, n=3, levels=0.68)
+    assert one.levels == (0.68,)
