@@ -13,6 +13,7 @@ from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset, Group, of_dataset
 from gammajax.errors import DatasetError
 from gammajax.likelihood import stats
+from gammajax.likelihood.problem import as_models
 from gammajax.likelihood.stats import Bins
 from gammajax.likelihood.terms import group_background
 from gammajax.models.collection import Models
@@ -30,18 +31,20 @@ class ExpectedCounts(NamedTuple):
     """Factor that the models put on the background (for on-off data: on alpha)."""
 
 
-def predict_counts(dataset: Dataset, models: Models, *, nodes: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Expected signal and background counts in every bin of one dataset.
+def predict_counts(dataset: Dataset, models: Any, *, nodes: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Expected signal and background counts in every bin of one dataset: (energy,), for cubes (energy, lat, lon).
 
-    Models that act on other datasets only are left out. `nodes`: Gauss-Legendre nodes per true-energy bin.
+    `models` are `Models`, or a result that carries them, such as a `Fit`; those that act on other datasets only are
+    left out. `nodes`: Gauss-Legendre nodes per true-energy bin, by default those of the fit, else 4.
 
     Flux points have no counts: `DatasetError`.
 
-    >>> signal, background = predict_counts(datasets["hess-23523"], fit.models)         # doctest: +SKIP
+    >>> signal, background = predict_counts(datasets["hess-23523"], fit)                # doctest: +SKIP
     """
     if isinstance(dataset, FluxPointsDataset):
         raise DatasetError(f"{dataset.name} holds flux points, which have no counts: look at its table")
-    (found,) = predict_all([dataset], models, nodes=nodes)
+    per_bin = int(getattr(models, "nodes", 4)) if nodes is None else nodes
+    (found,) = predict_all([dataset], as_models(models), nodes=per_bin)
     return found.signal, found.background
 
 
