@@ -8,15 +8,20 @@ if TYPE_CHECKING:
     from gammajax.plot.contour import plot_surface as plot_surface
     from gammajax.plot.corner import plot_corner as plot_corner
     from gammajax.plot.counts import plot_counts as plot_counts
+    from gammajax.plot.coverage import plot_coverage as plot_coverage
     from gammajax.plot.dataset import plot_dataset as plot_dataset
     from gammajax.plot.dataset import plot_flux_points as plot_flux_points
     from gammajax.plot.events import plot_events as plot_events
     from gammajax.plot.events import plot_observation as plot_observation
     from gammajax.plot.field import plot_background as plot_background
     from gammajax.plot.field import plot_psf as plot_psf
+    from gammajax.plot.limits import plot_limits as plot_limits
+    from gammajax.plot.livetime import plot_livetime as plot_livetime
     from gammajax.plot.look import peek as peek
     from gammajax.plot.parameters import plot_parameters as plot_parameters
+    from gammajax.plot.predictive import plot_predictive as plot_predictive
     from gammajax.plot.profile import plot_profile as plot_profile
+    from gammajax.plot.pulls import plot_pulls as plot_pulls
     from gammajax.plot.responses import plot_effective_area as plot_effective_area
     from gammajax.plot.responses import plot_energy_dispersion as plot_energy_dispersion
     from gammajax.plot.responses import plot_rad_max as plot_rad_max
@@ -29,27 +34,36 @@ if TYPE_CHECKING:
     from gammajax.plot.style import CYCLE as CYCLE
     from gammajax.plot.style import save as save
     from gammajax.plot.theta_squared import plot_theta_squared as plot_theta_squared
+    from gammajax.plot.toys import plot_comparison as plot_comparison
+    from gammajax.plot.toys import plot_goodness as plot_goodness
 
 _HOME = {
     "CYCLE": "style",
     "peek": "look",
     "plot_background": "field",
+    "plot_comparison": "toys",
     "plot_contour": "contour",
     "plot_corner": "corner",
     "plot_counts": "counts",
+    "plot_coverage": "coverage",
     "plot_dataset": "dataset",
     "plot_effective_area": "responses",
     "plot_energy_dispersion": "responses",
     "plot_events": "events",
     "plot_flux_points": "dataset",
+    "plot_goodness": "toys",
     "plot_gti": "runs",
+    "plot_limits": "limits",
+    "plot_livetime": "livetime",
     "plot_livetime_map": "runs",
     "plot_nuisance": "spectrum",
     "plot_observation": "events",
     "plot_parameters": "parameters",
     "plot_pointing": "runs",
+    "plot_predictive": "predictive",
     "plot_profile": "profile",
     "plot_psf": "field",
+    "plot_pulls": "pulls",
     "plot_rad_max": "responses",
     "plot_sed": "sed",
     "plot_spectrum": "spectrum",
