@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gammajax.plot.corner import plot_corner as plot_corner
     from gammajax.plot.counts import plot_counts as plot_counts
     from gammajax.plot.coverage import plot_coverage as plot_coverage
+    from gammajax.plot.cube import plot_cube as plot_cube
     from gammajax.plot.dataset import plot_dataset as plot_dataset
     from gammajax.plot.dataset import plot_flux_points as plot_flux_points
     from gammajax.plot.events import plot_events as plot_events
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from gammajax.plot.predictive import plot_predictive as plot_predictive
     from gammajax.plot.profile import plot_profile as plot_profile
     from gammajax.plot.pulls import plot_pulls as plot_pulls
+    from gammajax.plot.radial import plot_radial_profile as plot_radial_profile
+    from gammajax.plot.residuals import plot_residual_map as plot_residual_map
+    from gammajax.plot.residuals import plot_residuals as plot_residuals
     from gammajax.plot.responses import plot_effective_area as plot_effective_area
     from gammajax.plot.responses import plot_energy_dispersion as plot_energy_dispersion
     from gammajax.plot.responses import plot_rad_max as plot_rad_max
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from gammajax.plot.runs import plot_livetime_map as plot_livetime_map
     from gammajax.plot.runs import plot_pointing as plot_pointing
     from gammajax.plot.sed import plot_sed as plot_sed
+    from gammajax.plot.skymap import plot_map as plot_map
+    from gammajax.plot.spatial import plot_spatial as plot_spatial
     from gammajax.plot.spectrum import plot_nuisance as plot_nuisance
     from gammajax.plot.spectrum import plot_spectrum as plot_spectrum
     from gammajax.plot.style import CYCLE as CYCLE
@@ -46,6 +52,7 @@ _HOME = {
     "plot_corner": "corner",
     "plot_counts": "counts",
     "plot_coverage": "coverage",
+    "plot_cube": "cube",
     "plot_dataset": "dataset",
     "plot_effective_area": "responses",
     "plot_energy_dispersion": "responses",
@@ -56,6 +63,7 @@ _HOME = {
     "plot_limits": "limits",
     "plot_livetime": "livetime",
     "plot_livetime_map": "runs",
+    "plot_map": "skymap",
     "plot_nuisance": "spectrum",
     "plot_observation": "events",
     "plot_parameters": "parameters",
@@ -65,7 +73,11 @@ _HOME = {
     "plot_psf": "field",
     "plot_pulls": "pulls",
     "plot_rad_max": "responses",
+    "plot_radial_profile": "radial",
+    "plot_residual_map": "residuals",
+    "plot_residuals": "residuals",
     "plot_sed": "sed",
+    "plot_spatial": "spatial",
     "plot_spectrum": "spectrum",
     "plot_surface": "contour",
     "plot_theta_squared": "theta_squared",
