@@ -11,13 +11,21 @@ from gammajax.data import GTI, DataStore, Events, Observation, Observations
 from gammajax.datasets.collection import Datasets
 from gammajax.datasets.cube import MapDataset
 from gammajax.datasets.flux_points import FluxPointsDataset
+from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import ConfigError, DatasetError
+from gammajax.geom.maps import HealpixMap, SkyMap
+from gammajax.infer.compare import Comparison
 from gammajax.infer.contour import Contour, Surface
+from gammajax.infer.coverage import Coverage
 from gammajax.infer.evidence import Evidence
 from gammajax.infer.fit import Fit
+from gammajax.infer.goodness import Goodness
+from gammajax.infer.limits import AsymmetricErrors, Limit
 from gammajax.infer.posterior import Posterior
+from gammajax.infer.predictive import Predictive
 from gammajax.infer.profile import Profile
+from gammajax.infer.refit import Toys
 from gammajax.infer.variational import Variational
 from gammajax.irf import (
     Background2D,
@@ -32,19 +40,31 @@ from gammajax.irf import (
 from gammajax.models.collection import Models
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
+from gammajax.models.spatial import SpatialModel
 from gammajax.models.spectral import SpectralModel
 from gammajax.plot.contour import plot_contour, plot_surface
 from gammajax.plot.corner import plot_corner
 from gammajax.plot.counts import plot_counts
+from gammajax.plot.coverage import plot_coverage
+from gammajax.plot.cube import plot_cube
 from gammajax.plot.dataset import plot_dataset, plot_flux_points
 from gammajax.plot.events import plot_events, plot_observation
 from gammajax.plot.field import plot_background, plot_psf
+from gammajax.plot.limits import plot_limits
+from gammajax.plot.livetime import NEEDED as LIVETIME
+from gammajax.plot.livetime import plot_livetime
 from gammajax.plot.parameters import plot_parameters
+from gammajax.plot.predictive import plot_predictive
 from gammajax.plot.profile import plot_profile
+from gammajax.plot.pulls import plot_pulls
 from gammajax.plot.responses import plot_effective_area, plot_energy_dispersion, plot_rad_max
 from gammajax.plot.runs import plot_gti, plot_pointing
+from gammajax.plot.skymap import plot_map
+from gammajax.plot.spatial import plot_spatial
 from gammajax.plot.spectrum import plot_nuisance, plot_spectrum
+from gammajax.plot.theta_squared import NEEDED as THETA_SQUARED
 from gammajax.plot.theta_squared import plot_theta_squared
+from gammajax.plot.toys import plot_comparison, plot_goodness
 
 _MANY = 16
 """Spectra of which each has a panel of its own; more are stacked."""
@@ -52,9 +72,11 @@ _MANY = 16
 
 def _datasets(datasets: Datasets, **options: Any) -> Figure:
     points = [d for d in datasets if isinstance(d, FluxPointsDataset)]
-    cubes = [d.name for d in datasets if isinstance(d, MapDataset)]
+    cubes = [d for d in datasets if isinstance(d, MapDataset)]
+    if len(cubes) == 1 == len(datasets):
+        return plot_cube(cubes[0], **options)
     if cubes:
-        raise DatasetError(f"{', '.join(cubes)}: cubes have no figure yet: draw their arrays on `grid.wcs`")
+        raise DatasetError(f"{', '.join(d.name for d in cubes)}: a cube has a figure of its own: peek at one of them")
     spectra = [d for d in datasets if isinstance(d, SpectrumDataset | SpectrumDatasetOnOff)]
     if points and spectra:
         raise DatasetError("spectra and flux points do not share a figure: peek at a slice of these datasets")
@@ -75,6 +97,16 @@ def _corner(result: Variational | Evidence, **options: Any) -> Figure:
     return plot_corner(result.posterior, **options)
 
 
+def _table(table: Table, **options: Any) -> Figure:
+    for needed, draw in ((THETA_SQUARED, plot_theta_squared), (LIVETIME, plot_livetime)):
+        if set(needed) <= set(table.colnames):
+            return _drawn(draw, table, options)
+    have = ", ".join(table.colnames) or "none"
+    raise ConfigError(
+        f"a table of theta_squared_table() or livetime_table() has a figure, not one of the columns {have}"
+    )
+
+
 _KINDS: dict[type, Callable[..., Figure]] = {
     DataStore: plot_pointing,
     Observations: plot_pointing,
@@ -93,7 +125,11 @@ _KINDS: dict[type, Callable[..., Figure]] = {
     SpectrumDatasetOnOff: plot_dataset,
     FluxPointsDataset: plot_flux_points,
     Datasets: _datasets,
+    MapDataset: plot_cube,
+    SkyMap: plot_map,
+    HealpixMap: plot_map,
     SpectralModel: plot_spectrum,
+    SpatialModel: plot_spatial,
     SkyModel: plot_spectrum,
     Models: plot_spectrum,
     Nuisance: plot_nuisance,
@@ -104,20 +140,28 @@ _KINDS: dict[type, Callable[..., Figure]] = {
     Profile: plot_profile,
     Contour: plot_contour,
     Surface: plot_surface,
-    Table: plot_theta_squared,
+    AsymmetricErrors: plot_limits,
+    Limit: plot_limits,
+    Toys: plot_pulls,
+    Goodness: plot_goodness,
+    Comparison: plot_comparison,
+    Coverage: plot_coverage,
+    Predictive: plot_predictive,
+    Table: _table,
 }
 """The figure of each kind of object, and of kinds derived from it."""
 
-_NAMES = {Table: "the table of theta_squared_table()"}
+_NAMES = {Table: "tables of theta_squared_table() and livetime_table()"}
 
 
 def peek(thing: Any, **options: Any) -> Figure:
     """A first look at any object: the figure that fits its kind, with the options of that figure.
 
-    Runs, events, good time and every response; datasets, which need no model, and flux points; spectra, sources,
-    `Models` and nuisances; a fit (its parameters, or with `energy_bounds` its spectra), posteriors, profiles, contours;
-    theta-squared tables. A list is a collection of what it holds. Raises `ConfigError` for anything else, and for
-    options that the figure does not have.
+    Runs, events, good time and every response; datasets, which need no model, cubes, maps and flux points; spectra,
+    shapes, sources, `Models` and nuisances; a fit (its parameters, or with `energy_bounds` its spectra), posteriors,
+    profiles, contours, errors and limits, toys, goodness of fit, comparisons, predictive checks, coverage; tables of
+    theta squared and livetime. A list is a collection of what it holds. Raises `ConfigError` for anything else, and
+    for options that the figure does not have.
 
     >>> peek(run)                                                                       # doctest: +SKIP
     >>> peek(run.aeff, offset="0.5 deg")                                                # doctest: +SKIP
@@ -146,6 +190,6 @@ def _collected(thing: Any) -> Any:
         return thing
     if all(isinstance(one, Observation) for one in thing):
         return Observations(thing)
-    if all(isinstance(one, SpectrumDataset | SpectrumDatasetOnOff | FluxPointsDataset) for one in thing):
+    if all(isinstance(one, Dataset) for one in thing):
         return Datasets(thing)
     return thing

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from astropy.visualization.wcsaxes import WCSAxes
+from made_cubes import CENTRE, cube
 from made_spectra import counting, on_off
 from matplotlib.figure import Figure
 
 import gammajax as gj
 from gammajax.errors import ConfigError, DatasetError, GammajaxError
+from gammajax.geom.map_axis import MapAxis
+from gammajax.geom.maps import SkyMap
 from gammajax.plot import look, peek, plot_counts, plot_spectrum
 from gammajax.plot.style import to_png
 
@@ -25,6 +29,7 @@ def things(archive, fitted, drawn, spectra):
     cut = gj.DataStore.from_dir(archive.folder / "magic").observations()[0].rad_max
     table = gj.theta_squared_table(runs, archive.position, np.linspace(0.0, 0.1, 6))
     model = gj.SkyModel(gj.PowerLaw())
+    axis = MapAxis.from_edges("energy", cube().energy, "TeV", "log")
     return {
         "store": store,
         "runs": runs,
@@ -51,6 +56,15 @@ def things(archive, fitted, drawn, spectra):
         "posterior": drawn,
         "profile": gj.profile(spectra, fitted, "crab.spectral.alpha", points=5),
         "table": table,
+        "livetime": gj.livetime_table(runs, archive.position, np.linspace(0.0, 2.0, 5)),
+        "cube": cube(),
+        "one cube": gj.Datasets([cube()]),
+        "list of one cube": [cube()],
+        "map": SkyMap(np.asarray(cube().counts), (axis,), cube().grid),
+        "shape": gj.GaussianSpatial(lon_0=CENTRE[0], lat_0=CENTRE[1], sigma=0.2),
+        "point": gj.PointSpatial(lon_0=CENTRE[0], lat_0=CENTRE[1]),
+        "errors": gj.asymmetric_errors(spectra, fitted, "*.alpha"),
+        "limit": gj.upper_limit(spectra, fitted, "*.alpha"),
     }
 
 
@@ -60,6 +74,7 @@ def test_everything_has_a_figure(things):
         assert isinstance(figure, Figure), name
         assert to_png(figure).startswith(b"\x89PNG"), name
         named = [ax for ax in figure.axes if ax.axison and (ax.get_xlabel() or ax.get_ylabel())]
+        named += [ax for ax in figure.axes if isinstance(ax, WCSAxes) and ax.coords[0].get_axislabel()]
         assert named, name
 
 
@@ -86,8 +101,9 @@ def test_what_cannot_be_drawn_says_so(things, spectra):
     cases = (
         (gj.Datasets([*spectra, points()]), "do not share a figure"),
         (gj.Datasets([]), "no dataset"),
+        (gj.Datasets([*spectra, cube()]), "cube: a cube has a figure of its own"),
         (gj.Models(), "no source"),
-        (Table({"a": [1.0]}), "no table of theta_squared_table"),
+        (Table({"a": [1.0]}), r"theta_squared_table\(\) or livetime_table\(\) has a figure, not one of the columns a"),
         (things["events"].select(slice(0, 0)), "no events"),
         (gj.GTI.from_intervals([]), "no good time"),
         (things["runs"][:0], "no pointing"),
