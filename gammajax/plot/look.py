@@ -167,6 +167,8 @@ def peek(thing: Any, **options: Any) -> Figure:
     >>> peek(run.aeff, offset="0.5 deg")                                                # doctest: +SKIP
     >>> peek(fit, energy_bounds=("50 GeV", "20 TeV"))                                   # doctest: +SKIP
     """
+    if isinstance(thing, list | tuple) and thing and all(isinstance(one, Limit) for one in thing):
+        return _drawn(plot_limits, thing, options)
     thing = _collected(thing)
     for kind, draw in _KINDS.items():
         if isinstance(thing, kind):

@@ -65,6 +65,7 @@ def things(archive, fitted, drawn, spectra):
         "point": gj.PointSpatial(lon_0=CENTRE[0], lat_0=CENTRE[1]),
         "errors": gj.asymmetric_errors(spectra, fitted, "*.alpha"),
         "limit": gj.upper_limit(spectra, fitted, "*.alpha"),
+        "list of limits": [gj.upper_limit(spectra, fitted, "*.alpha"), gj.lower_limit(spectra, fitted, "*.alpha")],
     }
 
 
