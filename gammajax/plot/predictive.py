@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gammajax.checks import names
+from gammajax.datasets.cube import MapDataset
 from gammajax.errors import DatasetError
 from gammajax.infer.predictive import Predictive
 from gammajax.plot.panels import Many, panels
@@ -35,7 +36,7 @@ def plot_predictive(predictive: Predictive, datasets: Any = None, *, axes: Many 
 
     The lower panels show (counts - median) / sqrt(mean of the draws), with the same bands. Two panels for each dataset;
     `datasets` picks by name, `axes`: (counts, deviation) of one. Bins outside the mask are left out.
-    Raises `UnknownDataset` for an unknown name, `DatasetError` without a bin.
+    Raises `UnknownDataset` for an unknown name, `DatasetError` for cubes and without a bin.
 
     >>> plot_predictive(gj.predictive(datasets, posterior, key=2))                      # doctest: +SKIP
     """
@@ -43,6 +44,8 @@ def plot_predictive(predictive: Predictive, datasets: Any = None, *, axes: Many 
     shown: list[Any] = [predictive.datasets[name] for name in chosen]
     if empty := [d.name for d in shown if not np.asarray(d.mask).any()] or (["no dataset"] if not shown else []):
         raise DatasetError(f"{', '.join(empty)}: there is no bin to plot")
+    if cubes := [d.name for d in shown if isinstance(d, MapDataset)]:
+        raise DatasetError(f"{', '.join(cubes)}: only spectra have bands of counts; see plot_residual_map() for cubes")
     columns = min(4, math.ceil(math.sqrt(len(shown))))
     rows = math.ceil(len(shown) / columns)
     with style():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.table import Table
+from made_cubes import cube
 from scipy.stats import chi2, norm
 
 import gammajax as gj
@@ -232,6 +233,8 @@ def test_predictive_of_all_datasets(check, spectra):
         plot_predictive(check, spectra.names[0] + "x")
     with pytest.raises(DatasetError, match="no bin to plot"):
         plot_predictive(check, ())
+    with pytest.raises(DatasetError, match="cube: only spectra have bands of counts"):
+        plot_predictive(replace(check, datasets=gj.Datasets([cube()])))
 
 
 # -- limits ------------------------------------------------------------------------------------------
