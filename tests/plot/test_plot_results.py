@@ -15,6 +15,7 @@ from gammajax.infer.crossing import End
 from gammajax.infer.goodness import Goodness
 from gammajax.infer.refit import Toys
 from gammajax.plot import (
+    peek,
     plot_comparison,
     plot_coverage,
     plot_goodness,
@@ -310,3 +311,10 @@ def test_livetime_draws_the_table(archive):
     assert ax.get_ylabel() == r"Livetime [$\mathrm{h}$]"
     with pytest.raises(ConfigError, match=r"no table of livetime_table\(\): it lacks offset_min"):
         plot_livetime(Table({"a": [1.0]}))
+
+
+def test_peek_finds_the_figure_of_each_result(fitted, comparison, check, errors):
+    for result in (made_goodness(), comparison, made_toys(fitted.models), made_coverage(), check, errors):
+        assert len(peek(result).axes) > 0
+    with pytest.raises(ConfigError, match=r"plot_goodness\(\) has no option bins; it has axes"):
+        peek(made_goodness(), bins=3)
