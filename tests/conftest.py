@@ -1,5 +1,6 @@
 """Fixtures for all tests: double precision, the folder of real data, a simulated archive."""
 
+import gc
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,19 @@ def gammajax_data() -> Path:
     if not folder:
         pytest.skip("set GAMMAJAX_DATA to a data folder to run this test")
     return Path(folder)
+
+
+_MOST_MAPS = 20_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_programs():
+    """Compiled programs hold memory maps; Linux grants a process 65530 of them, and XLA crashes without one more."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @dataclass(frozen=True)
