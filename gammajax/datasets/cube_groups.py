@@ -15,9 +15,12 @@ import numpy as np
 from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import MapDataset
 from gammajax.geom.grid import SkyGrid
-from gammajax.irf.mixture import MixturePSF, mixture_of
+from gammajax.irf.mixture import MixturePSF, mixture_of, thinned
 from gammajax.numeric.pixel import Projection, projection
 from gammajax.numeric.quadrature import log_nodes
+
+_SCALES = 64
+"""Rows and columns at which the scale of a map is known."""
 
 
 class CubeGroup(eqx.Module):
@@ -50,6 +53,10 @@ class CubeGroup(eqx.Module):
     kernel_y: Float[Array, "dataset lat_irf"]
     psf: MixturePSF
     projection: Projection
+    scale: Float[Array, "dataset 2 lat_scale lon_scale"]
+    """Pixels per degree on the sky, along x and along y."""
+    scale_x: Float[Array, "dataset lon_scale"]
+    scale_y: Float[Array, "dataset lat_scale"]
     plans: tuple[Any, ...]
     """Per model how it is evaluated (`predict.plan`)."""
     frame: str = eqx.field(static=True)
@@ -95,6 +102,7 @@ class _Plan:
         self.energy = np.concatenate([energies[place[:, 0]], energies])
         self.field = (where - centre) @ np.linalg.inv(pixel).T
         self.projection = projection(dataset.grid.wcs, dataset.grid.frame)
+        self.scale, self.scale_x, self.scale_y = _scale_of(dataset.grid)
         self.psf, self.reach = _psf_of(dataset)
         self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset)
 
@@ -103,6 +111,24 @@ class _Plan:
         d = self.dataset
         psf = self.psf.weight.shape[2:], self.reach
         return d.counts.shape, d.exposure.shape, psf, self.kernel.shape, self.projection.kind, d.grid.frame
+
+
+def _scale_of(grid: SkyGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels per degree along x and y at some columns and rows; of the reference where there is no sky."""
+    x, y = (thinned(n, _SCALES).astype(float) for n in grid.shape[::-1])
+    columns, rows = np.meshgrid(x, y)
+
+    def at(right: float, down: float) -> np.ndarray:
+        lon, lat = np.radians(grid.wcs.wcs_pix2world(columns + right, rows + down, 0))
+        return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+    # The metric of a step by one pixel; the diagonal of its inverse is the squared number of pixels in a radian.
+    right, down = at(0.5, 0.0) - at(-0.5, 0.0), at(0.0, 0.5) - at(0.0, -0.5)
+    xx, yy, xy = (np.sum(a * b, axis=0) for a, b in ((right, right), (down, down), (right, down)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.radians(np.sqrt(np.stack([yy, xx]) / (xx * yy - xy**2)))
+    nominal = np.linalg.norm(np.linalg.inv(grid.wcs.pixel_scale_matrix), axis=1)
+    return np.where(np.isfinite(scale), scale, nominal[:, None, None]), x, y
 
 
 def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
@@ -191,6 +217,9 @@ def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
         "kernel": np.stack([p.kernel for p in plans]),
         "kernel_x": np.stack([p.kernel_x for p in plans]),
         "kernel_y": np.stack([p.kernel_y for p in plans]),
+        "scale": np.stack([p.scale for p in plans]),
+        "scale_x": np.stack([p.scale_x for p in plans]),
+        "scale_y": np.stack([p.scale_y for p in plans]),
         "psf": jax.tree.map(lambda *x: np.stack(x), *(_with_components(p.psf, components) for p in plans)),
         "projection": jax.tree.map(lambda *x: np.stack(x), *(p.projection for p in plans)),
     }

@@ -1,14 +1,12 @@
 """Predicted counts of cubes: flux times exposure, spread by the PSF, taken to reconstructed energies.
 
-Points and round Gaussians are folded with the PSF in closed form: a Gaussian mixture over pixels is a product of
-differences of the error function in x and in y, so a cutout is a matrix product, smooth in position and width, with
-no kernel, no grid in between and no edge where it jumps. Other shapes are convolved on the grid. A source whose
-shape and place are fixed is folded once (`fold`): what is left is linear in its flux.
+Points and round Gaussians are folded with the PSF in closed form (`predict.closed`), other shapes are convolved on the
+grid. A source whose shape and place are fixed is folded once (`fold`): what is left is linear in its flux.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -28,14 +26,7 @@ from gammajax.numeric.safe import safe_divide
 from gammajax.numeric.tower import tower
 from gammajax.params.field import ParamSpec, spec_of
 from gammajax.predict.bend import bent
-
-
-class Spread(NamedTuple):
-    """Counts on a part of the map per unit of flux at each true energy (and node), and how they are dispersed."""
-
-    counts: Float[Array, "*energy_true row column"]
-    start: Int[Array, "2"]
-    kernel: Float[Array, "energy_true energy"]
+from gammajax.predict.closed import closed, outer, pixels_per_degree
 
 
 class Fold(eqx.Module):
@@ -68,26 +59,59 @@ def predict_cubes(
 def _signal(model: SkyModel, plan: Fold | Live, nodes: Array, weights: Array, group: CubeGroup) -> Array:
     varies = model.spatial is not None and model.spatial.energy_dependent
     flux = evaluate_spectrum(model.spectral, nodes) * weights if varies else model.spectral.integrate(nodes, weights)
-    response = plan.response if isinstance(plan, Fold) else _moving(model.spatial, group, plan)
-    return jnp.einsum("dtn,dtnb->db", (flux if varies else flux[..., None])[group.axis], response)
+    flux = (flux if varies else flux[..., None])[group.axis]
+    if isinstance(plan, Fold):
+        return jax.vmap(_folded)(flux, plan.response)
+    return _each(lambda c, f, n: _moving(model.spatial, plan, c, f, n), cubes(group), flux, group.nodes[group.axis])
+
+
+def _each(function: Callable[..., Array], *arguments: Any) -> Array:
+    """The results for all cubes of a group; of a single one without `vmap`, which makes gathers out of slices."""
+    if len(jax.tree.leaves(arguments)[0]) > 1:
+        return jax.vmap(function)(*arguments)
+    return function(*jax.tree.map(lambda x: x[0], arguments))[None]
+
+
+def _folded(
+    flux: Float[Array, "energy_true node"], response: Float[Array, "energy_true node bin"]
+) -> Float[Array, "bin"]:
+    return jnp.einsum("tn,tnb->b", flux, response)
 
 
 @eqx.filter_jit
 def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
     """The response of a source at rest in each cube of a group."""
-    return Fold(jax.vmap(lambda c, n: _response(spatial, c, n, plan))(cubes(group), group.nodes[group.axis]))
+
+    def one(cube: CubeGroup, nodes: Array) -> Array:
+        x, response = _movable(spatial, plan, cube)
+        return response(x, cube, nodes)
+
+    return Fold(_each(one, cubes(group), group.nodes[group.axis]))
 
 
-def _moving(spatial: Any, group: CubeGroup, plan: Live) -> Float[Array, "dataset energy_true node bin"]:
-    """The response of a source as a function of its parameters, with derivatives that cost once for all directions."""
+def _moving(spatial: Any, plan: Live, cube: CubeGroup, flux: Array, nodes: Array) -> Float[Array, "bin"]:
+    """Counts of a source as a function of its parameters, with derivatives that cost once for all directions."""
+    x, response = _movable(spatial, plan, cube)
+
+    def counts(x: tuple[Scalar, ...], flux: Array, data: tuple[CubeGroup, Array]) -> Array:
+        return _folded(flux, response(x, *data))
+
+    return tower(counts)(x, flux, (cube, nodes))
+
+
+def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, ...], Callable[..., Array]]:
+    """The numbers through which the response of a source depends on its parameters, and the response."""
+    if plan.factor == 0:
+        x, y = cube.projection.pixel(spatial.lon_0, spatial.lat_0, spatial.frame)
+        size = (spatial.sigma,) if isinstance(spatial, GaussianSpatial) else ()
+        return (x, y, *size), lambda x, cube, _: _response_closed(x, cube, plan.reach)
     declared = [field.name for field in dataclasses.fields(spatial) if isinstance(spec_of(field), ParamSpec)]
-    chosen = [name for name in declared if plan.factor or name in ("lon_0", "lat_0", "sigma")]
 
-    def at(x: tuple[Scalar, ...], data: tuple[SpatialModel, CubeGroup]) -> Array:
-        here = eqx.tree_at(lambda s: [getattr(s, name) for name in chosen], data[0], list(x))
-        return jax.vmap(lambda c, n: _response(here, c, n, plan))(cubes(data[1]), data[1].nodes[data[1].axis])
+    def response(x: tuple[Scalar, ...], cube: CubeGroup, nodes: Array) -> Array:
+        here = eqx.tree_at(lambda s: [getattr(s, name) for name in declared], spatial, list(x))
+        return _response_convolved(here, cube, plan.factor, nodes)
 
-    return tower(at)(tuple(getattr(spatial, name) for name in chosen), (spatial, group))
+    return tuple(getattr(spatial, name) for name in declared), response
 
 
 def cubes(group: CubeGroup) -> Any:
@@ -95,61 +119,52 @@ def cubes(group: CubeGroup) -> Any:
     return dataclasses.replace(group, nodes=None, node_weights=None, is_sum=None, plans=())
 
 
-def _response(spatial: SpatialModel, cube: CubeGroup, nodes: Array, plan: Live) -> Float[Array, "energy_true node bin"]:
-    """Counts in the bins of one cube per unit of flux at each true energy and node."""
-    found = _closed(spatial, cube, plan.reach) if plan.factor == 0 else _convolved(spatial, cube, plan.factor, nodes)
-    parts = found.counts if found.counts.ndim == 4 else found.counts[:, None]
-    ny, nx = parts.shape[-2:]
-    energy, row, column = jnp.moveaxis(cube.place, -1, 0)
-    row, column = row - found.start[0], column - found.start[1]
-    within = (row >= 0) & (row < ny) & (column >= 0) & (column < nx)
-    each = parts[..., jnp.clip(row, 0, ny - 1), jnp.clip(column, 0, nx - 1)]
-    each *= jnp.where(within, found.kernel[:, energy], 0.0)[:, None]
-    inside = lax.dynamic_slice(cube.inside, (0, *found.start), (cube.inside.shape[0], ny, nx))
-    sums = jnp.einsum("myx,tnyx->tnm", inside, parts)[..., cube.plane] * found.kernel[:, None]
-    return jnp.concatenate([each, sums], axis=-1)
+def _response_closed(x: tuple[Scalar, ...], cube: CubeGroup, reach: int) -> Float[Array, "energy_true 1 bin"]:
+    """Counts in the bins per unit of flux of a point or round Gaussian at pixel (x, y)."""
+    pixel = jnp.stack(x[:2])
+    found = closed(pixel, x[2] if len(x) > 2 else None, cube, reach)
+    size, kernel = found.plain.shape[1:], _kernel(pixel, cube)
+    inside = lax.dynamic_slice(cube.inside, (0, *found.first), (len(cube.inside), *size))
+    place, within = _places(cube, found.first, size)
+    each, sums = _picked(found.plain, place), _over_mask(found.plain, inside)
+    if found.exposed is not None:
+        exposure = lax.dynamic_slice(cube.exposure, (0, *found.first), found.plain.shape)
+        each += _picked(exposure, place) * _picked(found.exposed, place)
+        sums += _over_mask(found.exposed * exposure, inside)
+    each *= jnp.take(kernel, cube.place[:, 0], axis=1, mode="clip")
+    each = each if within is None else jnp.where(within, each, 0.0)
+    return jnp.concatenate([each, jnp.take(sums, cube.plane, axis=1, mode="clip") * kernel], axis=1)[:, None]
 
 
-def _closed(spatial: Any, cube: CubeGroup, reach: int) -> Spread:
-    """Point or round Gaussian: exact integrals of Gaussians over pixels.
+def _places(
+    cube: CubeGroup, first: Int[Array, "2"], size: tuple[int, ...]
+) -> tuple[Int[Array, "occupied"], Bool[Array, "occupied"] | None]:
+    """Index of the occupied bins in a cutout, row by row, and which of them lie in it; None: all."""
+    place = cube.place[:, 1:]
+    if size == cube.exposure.shape[-2:]:
+        return place[:, 0] * size[1] + place[:, 1], None
+    place = place - first[None]
+    within = jnp.all((place >= 0) & (place < jnp.array([size])), axis=1)
+    return jnp.where(within, place[:, 0] * size[1] + place[:, 1], 0), within
 
-    Of the counts that a Gaussian of the source (width s) and of the PSF (width g) put at a place, those at the mean of
-    where they came from, `centre + f (place - centre)` with `f = s^2 / (s^2 + g^2)`, stand for all: exact for an
-    exposure that is linear in the place.
+
+def _picked(maps: Float[Array, "energy_true row column"], place: Int[Array, "n"]) -> Float[Array, "energy_true n"]:
+    return jnp.take(maps.reshape(len(maps), -1), place, axis=1, mode="clip")
+
+
+def _over_mask(
+    counts: Float[Array, "energy_true row column"], inside: Float[Array, "plane row column"]
+) -> Float[Array, "energy_true plane"]:
+    return counts.reshape(len(counts), -1) @ inside.reshape(len(inside), -1).T
+
+
+def _response_convolved(
+    spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
+) -> Float[Array, "energy_true node bin"]:
+    """Counts in the bins of one cube per unit of flux at each true energy and node, of any shape.
+
+    Brightness times solid angle times exposure on the whole map, convolved with the PSF at its centre.
     """
-    ny, nx = cube.exposure.shape[-2:]
-    size = min(2 * reach + 1, ny), min(2 * reach + 1, nx)
-    at = spatial.lon_0, spatial.lat_0, spatial.frame
-    pixel = cube.projection.pixel(*at)
-    per_degree = jnp.sqrt(jnp.sum(jnp.square(cube.projection.scale(*at)), axis=1))
-    corner = jnp.round(lax.stop_gradient(pixel[::-1])).astype(int) - reach
-    start = jnp.clip(corner, 0, jnp.array([ny - size[0], nx - size[1]]))
-    at_centre = _bilinear(cube.exposure, pixel)[:, None]
-    weight, width = cube.psf.at(pixel), cube.psf.sigma
-    share = None
-    if isinstance(spatial, GaussianSpatial):
-        width = jnp.sqrt(jnp.square(width) + jnp.square(spatial.sigma))
-        share = jnp.square(spatial.sigma / width)
-    axes = zip(start, size, pixel[::-1], per_degree[::-1], strict=True)
-    along, within = zip(*(spread(s, n, c, width * d, reach - 1.0) for s, n, c, d in axes), strict=True)
-    if share is not None:
-        # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond.
-        weight = safe_divide(weight, jnp.sum(weight * within[0] * within[1], axis=1, keepdims=True))
-    if share is None:
-        counts = _outer(at_centre * weight, *along)
-    else:
-        exposure = lax.dynamic_slice(cube.exposure, (0, *start), (cube.exposure.shape[0], *size))
-        counts = _outer(at_centre * weight * (1.0 - share), *along) + exposure * _outer(weight * share, *along)
-    return Spread(counts, start, _kernel(pixel, cube))
-
-
-def _outer(weight: Array, down: Array, right: Array) -> Float[Array, "energy_true row column"]:
-    """Sum over Gaussians of their products in both directions, as a matrix product."""
-    return jnp.einsum("tgy,tgx->tyx", weight[..., None] * down, right)
-
-
-def _convolved(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array) -> Spread:
-    """Any shape: brightness times solid angle times exposure on the whole map, convolved with the PSF at its centre."""
     ny, nx = cube.exposure.shape[-2:]
     middle = (cube.lon[ny // 2, nx // 2], cube.lat[ny // 2, nx // 2]), cube.frame
     (lon, lat), frame = middle if spatial.centre is None else (spatial.centre, spatial.frame)
@@ -157,15 +172,18 @@ def _convolved(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
     sky = _brightness(spatial, cube, factor, nodes)
     sky *= cube.solid_angle.reshape(*(1,) * (sky.ndim - 2), ny, nx)
     lit = (sky if spatial.energy_dependent else sky[None, None]) * cube.exposure[:, None]
-    per_degree = jnp.sqrt(jnp.sum(jnp.square(cube.projection.scale(lon, lat, frame)), axis=1))
     # A mean over sub-pixels has the box of the pixel in it once already: its variance is taken from the kernel.
     box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0
-    widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in per_degree[::-1]]
-    along = [spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0)[0] for width in widths]
-    kernel = _outer(cube.psf.at(pixel), *along)
-    kernel = safe_divide(kernel, jnp.sum(kernel, axis=(1, 2), keepdims=True))
-    counts = convolved(lit, kernel[:, None])
-    return Spread(counts, jnp.zeros(2, int), _kernel(pixel, cube))
+    scale = pixels_per_degree(cube, pixel)[::-1]
+    widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in scale]
+    down, right = (spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0)[0] for width in widths)
+    psf = outer(cube.psf.at(pixel)[..., None] * down, right)
+    psf = safe_divide(psf, jnp.sum(psf, axis=(1, 2), keepdims=True))
+    counts = convolved(lit, psf[:, None])
+    energy, row, column = jnp.moveaxis(cube.place, -1, 0)
+    kernel = _kernel(pixel, cube)[:, None]
+    sums = jnp.einsum("myx,tnyx->tnm", cube.inside, counts)[..., cube.plane]
+    return jnp.concatenate([counts[..., row, column] * kernel[..., energy], sums * kernel], axis=-1)
 
 
 def convolved(images: Float[Array, "*n lat lon"], kernels: Float[Array, "*n row column"]) -> Float[Array, "*n lat lon"]:
@@ -203,9 +221,3 @@ def _directions(cube: CubeGroup, frame: str, factor: int) -> tuple[Array, Array]
 
 def _kernel(pixel: Array, cube: CubeGroup) -> Float[Array, "energy_true energy"]:
     return at_pixel(cube.kernel, cube.kernel_x, cube.kernel_y, pixel)
-
-
-def _bilinear(values: Float[Array, "energy_true lat lon"], pixel: Float[Array, "2"]) -> Float[Array, "energy_true"]:
-    """Values at a place of the map, constant beyond its edges."""
-    ny, nx = values.shape[-2:]
-    return at_pixel(values, jnp.arange(nx, dtype=pixel.dtype), jnp.arange(ny, dtype=pixel.dtype), pixel)

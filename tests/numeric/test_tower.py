@@ -11,13 +11,13 @@ SCALE = jnp.arange(1.0, 4.0)
 AT = jnp.array([0.3, 0.5, 0.7])
 
 
-def plain(x, scale):
-    return scale * jnp.sin(x[0]) * x[1] ** 3 + jnp.exp(x[0] * x[1])
+def plain(x, y, scale):
+    return y * scale * jnp.sin(x[0]) * x[1] ** 3 + y * jnp.exp(x[0] * x[1])
 
 
 def inner(function):
     """A function of three numbers through two."""
-    return lambda z: function((z[0] * z[1], z[1] + z[2]), SCALE)
+    return lambda z: function((z[0] * z[1], z[1] + z[2]), z[0] + z[2], SCALE)
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_derivatives_are_those_of_the_plain_function(derivative):
 
 
 def test_a_jacobian_evaluates_the_function_once_per_scalar():
-    """Not once per direction: three partial derivatives for any number of tangents."""
+    """Not once per direction: two partial derivatives for any number of tangents."""
     calls = []
 
-    def counted(x, data):
+    def counted(x, y, data):
         calls.append(1)
-        return plain(x, data)
+        return plain(x, y, data)
 
-    jax.jacfwd(lambda z: tower(counted)((z.sum(), z[0]), SCALE))(jnp.ones(50))
-    assert len(calls) == 1 + 2
+    jax.jacfwd(lambda z: tower(counted)((z.sum(), z[0]), 1.0, SCALE))(jnp.ones(50))
+    assert len(calls) == 2 + 2
