@@ -8,6 +8,7 @@ import numpy as np
 from gammajax._typing import Array, Bool, Float, Vector
 from gammajax.infer.minimise import exact_hessian, mask_out, pressed
 from gammajax.likelihood.problem import Problem
+from gammajax.numeric.cholesky import cholesky
 
 LEAST_PIVOT = 3e-6
 """Pivots of the scaled Hessian below this are rounding."""
@@ -33,8 +34,7 @@ def laplace(problem: Problem, z: Vector, gradient: Vector) -> Laplace:
     masked = mask_out(0.5 * hessian, fixed)
     diagonal = jnp.diag(masked)
     size = jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
-    factor = jnp.linalg.cholesky(masked / size[:, None] / size[None, :])
-    inverse = jnp.linalg.inv(factor)
+    factor, inverse = cholesky(masked / size[:, None] / size[None, :])
     # The square of a pivot is the share of a parameter's information that the others cannot mimic: below this it is
     # rounding, which comes out positive or negative by chance.
     covariance = jnp.where(jnp.min(jnp.diag(factor), initial=1.0) > LEAST_PIVOT, inverse.T @ inverse, jnp.nan)

@@ -26,6 +26,7 @@ from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
 from gammajax.datasets.groups import Group
 from gammajax.likelihood.problem import Problem, predictions, prior_stat
 from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_deviance
+from gammajax.numeric.cholesky import cholesky
 from gammajax.predict.groups import Prediction
 
 Matrix = Float[Array, "free free"]
@@ -279,8 +280,8 @@ def solve(at: Expansion, fixed: Bool[Array, "free"], size: Vector, damping: floa
     size = jnp.sqrt(jnp.where(inert | fixed, 1.0, size))
     scaled = hessian / size[:, None] / size[None, :]
     matrix = scaled + jnp.diag(jnp.where(inert, 1.0, damping))
-    factor = jax.scipy.linalg.cho_factor(matrix)
-    step = -jax.scipy.linalg.cho_solve(factor, gradient / size) / size
+    _, inverse = cholesky(matrix)
+    step = -(inverse.T @ (inverse @ (gradient / size))) / size
     return jnp.where(inert | fixed, 0.0, step)
 
 

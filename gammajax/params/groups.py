@@ -7,7 +7,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 from jax.scipy.stats import norm
 
 from gammajax._typing import Array, Float, Int
@@ -54,9 +53,10 @@ class JointGroup(eqx.Module):
     mu: Float[Array, "prior dim"]
     factor: Float[Array, "prior dim dim"]
     """Cholesky factor L of the covariance."""
+    inverse: Float[Array, "prior dim dim"]
 
     def _whitened(self, values: Values) -> Float[Array, "prior dim"]:
-        return jax.vmap(lambda a, b: solve_triangular(a, b, lower=True))(self.factor, values[self.slots] - self.mu)
+        return jnp.einsum("pij,pj->pi", self.inverse, values[self.slots] - self.mu)
 
     def log_prob(self, values: Values) -> Float[Array, "prior"]:
         """Log density of each prior at the slot values."""
@@ -65,10 +65,8 @@ class JointGroup(eqx.Module):
 
     def expansion(self, values: Values) -> Expansion:
         """First and second derivatives of `-2 ln p`."""
-        unit = jnp.broadcast_to(jnp.eye(self.mu.shape[1], dtype=self.mu.dtype), self.factor.shape)
-        inverse = jax.vmap(lambda a, b: solve_triangular(a, b, lower=True))(self.factor, unit)
-        first = 2.0 * jnp.einsum("pij,pi->pj", inverse, self._whitened(values))
-        return self.slots, first, 2.0 * jnp.einsum("pki,pkj->pij", inverse, inverse)
+        first = 2.0 * jnp.einsum("pij,pi->pj", self.inverse, self._whitened(values))
+        return self.slots, first, 2.0 * jnp.einsum("pki,pkj->pij", self.inverse, self.inverse)
 
     def ppf(self, q: Float[Array, "prior dim"]) -> Float[Array, "prior dim"]:
         """Values of the parameters in `slots` from quantiles, for uniform `q` draws of the prior."""
@@ -104,8 +102,8 @@ def _joint_groups(rows: Mapping[str, Parameter]) -> list[JointGroup]:
     for size in sorted({len(joint.paths) for joint in found}):
         own = [joint for joint in found if len(joint.paths) == size]
         slots = np.array([[place[path] for path in joint.paths] for joint in own], dtype=np.int32)
-        numbers = np.array([joint.mu for joint in own]), np.stack([factor_of(joint) for joint in own])
-        groups.append(JointGroup(*jax.device_put((slots, *numbers))))
+        mu, factor = np.array([joint.mu for joint in own]), np.stack([factor_of(joint) for joint in own])
+        groups.append(JointGroup(*jax.device_put((slots, mu, factor, np.linalg.inv(factor)))))
     return groups
 
 

@@ -14,19 +14,20 @@ import jax.numpy as jnp
 import scipy.fft
 from jax import lax
 
-from gammajax._typing import Array, Bool, Float, Int, Scalar
+from gammajax._typing import Array, Bool, Float, Scalar
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.irf.mixture import at_pixel, spread
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
+from gammajax.numeric.each import each
 from gammajax.numeric.pixel import TO_ICRS, direction
 from gammajax.numeric.safe import safe_divide
 from gammajax.numeric.tower import tower
 from gammajax.params.field import ParamSpec, spec_of
 from gammajax.predict.bend import bent
-from gammajax.predict.closed import closed, outer, pixels_per_degree
+from gammajax.predict.closed import pixels_per_degree, response_closed
 
 
 class Fold(eqx.Module):
@@ -62,14 +63,7 @@ def _signal(model: SkyModel, plan: Fold | Live, nodes: Array, weights: Array, gr
     flux = (flux if varies else flux[..., None])[group.axis]
     if isinstance(plan, Fold):
         return jax.vmap(_folded)(flux, plan.response)
-    return _each(lambda c, f, n: _moving(model.spatial, plan, c, f, n), cubes(group), flux, group.nodes[group.axis])
-
-
-def _each(function: Callable[..., Array], *arguments: Any) -> Array:
-    """The results for all cubes of a group; of a single one without `vmap`, which makes gathers out of slices."""
-    if len(jax.tree.leaves(arguments)[0]) > 1:
-        return jax.vmap(function)(*arguments)
-    return function(*jax.tree.map(lambda x: x[0], arguments))[None]
+    return each(lambda c, f, n: _moving(model.spatial, plan, c, f, n), cubes(group), flux, group.nodes[group.axis])
 
 
 def _folded(
@@ -86,7 +80,7 @@ def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
         x, response = _movable(spatial, plan, cube)
         return response(x, cube, nodes)
 
-    return Fold(_each(one, cubes(group), group.nodes[group.axis]))
+    return Fold(each(one, cubes(group), group.nodes[group.axis]))
 
 
 def _moving(spatial: Any, plan: Live, cube: CubeGroup, flux: Array, nodes: Array) -> Float[Array, "bin"]:
@@ -122,40 +116,7 @@ def cubes(group: CubeGroup) -> Any:
 def _response_closed(x: tuple[Scalar, ...], cube: CubeGroup, reach: int) -> Float[Array, "energy_true 1 bin"]:
     """Counts in the bins per unit of flux of a point or round Gaussian at pixel (x, y)."""
     pixel = jnp.stack(x[:2])
-    found = closed(pixel, x[2] if len(x) > 2 else None, cube, reach)
-    size, kernel = found.plain.shape[1:], _kernel(pixel, cube)
-    inside = lax.dynamic_slice(cube.inside, (0, *found.first), (len(cube.inside), *size))
-    place, within = _places(cube, found.first, size)
-    each, sums = _picked(found.plain, place), _over_mask(found.plain, inside)
-    if found.exposed is not None:
-        exposure = lax.dynamic_slice(cube.exposure, (0, *found.first), found.plain.shape)
-        each += _picked(exposure, place) * _picked(found.exposed, place)
-        sums += _over_mask(found.exposed * exposure, inside)
-    each *= jnp.take(kernel, cube.place[:, 0], axis=1, mode="clip")
-    each = each if within is None else jnp.where(within, each, 0.0)
-    return jnp.concatenate([each, jnp.take(sums, cube.plane, axis=1, mode="clip") * kernel], axis=1)[:, None]
-
-
-def _places(
-    cube: CubeGroup, first: Int[Array, "2"], size: tuple[int, ...]
-) -> tuple[Int[Array, "occupied"], Bool[Array, "occupied"] | None]:
-    """Index of the occupied bins in a cutout, row by row, and which of them lie in it; None: all."""
-    place = cube.place[:, 1:]
-    if size == cube.exposure.shape[-2:]:
-        return place[:, 0] * size[1] + place[:, 1], None
-    place = place - first[None]
-    within = jnp.all((place >= 0) & (place < jnp.array([size])), axis=1)
-    return jnp.where(within, place[:, 0] * size[1] + place[:, 1], 0), within
-
-
-def _picked(maps: Float[Array, "energy_true row column"], place: Int[Array, "n"]) -> Float[Array, "energy_true n"]:
-    return jnp.take(maps.reshape(len(maps), -1), place, axis=1, mode="clip")
-
-
-def _over_mask(
-    counts: Float[Array, "energy_true row column"], inside: Float[Array, "plane row column"]
-) -> Float[Array, "energy_true plane"]:
-    return counts.reshape(len(counts), -1) @ inside.reshape(len(inside), -1).T
+    return response_closed(pixel, x[2] if len(x) > 2 else None, _kernel(pixel, cube), cube, reach)[:, None]
 
 
 def _response_convolved(
@@ -177,7 +138,7 @@ def _response_convolved(
     scale = pixels_per_degree(cube, pixel)[::-1]
     widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in scale]
     down, right = (spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0)[0] for width in widths)
-    psf = outer(cube.psf.at(pixel)[..., None] * down, right)
+    psf = jnp.einsum("tg,tgy,tgx->tyx", cube.psf.at(pixel), down, right)
     psf = safe_divide(psf, jnp.sum(psf, axis=(1, 2), keepdims=True))
     counts = convolved(lit, psf[:, None])
     energy, row, column = jnp.moveaxis(cube.place, -1, 0)
