@@ -88,8 +88,8 @@ class Beginning:
         return Crossing(*(x[:n] for x in found)), natural[:n]
 
 
-def begin(datasets: Dataset | Iterable[Dataset], fit: Fit | Models) -> Beginning:
-    """The beginning for a fit; given `Models`, a fit is made first.
+def begin(datasets: Dataset | Iterable[Dataset], fit: Fit | Models, *, dense: bool = False) -> Beginning:
+    """The beginning for a fit; given `Models`, a fit is made first. `dense`: for counts that are going to change.
 
     Raises `NothingToFit` without free parameters, `UnknownDataset` if the fit was made to other datasets.
     """
@@ -99,7 +99,7 @@ def begin(datasets: Dataset | Iterable[Dataset], fit: Fit | Models) -> Beginning
         raise UnknownDataset(f"the fit was made to {', '.join(fit.stat_per_dataset)}, not {', '.join(datasets.names)}")
     if fit.hessian is None:
         raise NothingToFit("no parameter is free: free() at least one before the fit")
-    problem = make_problem(datasets, fit.models, nodes=fit.nodes)
+    problem = make_problem(datasets, fit.models, nodes=fit.nodes, dense=dense)
     log, scale, z = (np.asarray(x) for x in (problem.layout.log, problem.layout.scale, problem.start))
     slope = np.where(log, np.exp(np.where(log, z, 0.0)), scale)
     known = fit.models.covariance

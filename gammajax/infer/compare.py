@@ -32,7 +32,7 @@ from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, ModelError, UnknownDataset
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.fit import fit as make_fit
-from gammajax.infer.lanes import in_chunks, tail
+from gammajax.infer.lanes import in_chunks, most_lanes, tail
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, expand, minimise
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem
@@ -293,11 +293,13 @@ def _toys(
     datasets: Datasets, found: Comparison, at_null: Models | None, key: Array, n: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Test statistic of toys of the null, and for which toys both fits ended in a minimum."""
-    first, second = (make_problem(datasets, x.models, nodes=x.nodes) for x in (found.null, found.alternative))
+    first, second = (
+        make_problem(datasets, x.models, nodes=x.nodes, dense=True) for x in (found.null, found.alternative)
+    )
     starts = [second.start] if at_null is None else [second.start, make_problem(datasets, at_null).start]
     stacked = jax.device_put(np.stack([np.asarray(z) for z in starts]))
     run = partial(_toy_pairs, first, second, stacked, key, _TOY_TOLERANCE)
-    return in_chunks(run, n)
+    return in_chunks(run, n, most_lanes(first, second))
 
 
 @partial(jax.jit, static_argnames="lanes")

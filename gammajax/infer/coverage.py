@@ -30,13 +30,14 @@ from gammajax.datasets.groups import Dataset, WStatGroup
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
 from gammajax.infer.covariance import laplace
 from gammajax.infer.crossing import End, Ray, cross
-from gammajax.infer.deviance import expected_at
+from gammajax.infer.deviance import expected_at, masks
 from gammajax.infer.fit import Fit, make_problem
-from gammajax.infer.lanes import in_chunks
+from gammajax.infer.lanes import in_chunks, most_lanes
 from gammajax.infer.minimise import MAX_STEPS, Status, minimise
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.hdf5 import write_hdf5
 from gammajax.likelihood.problem import Problem, as_models
+from gammajax.likelihood.terms import draw_group
 from gammajax.models.collection import Models
 from gammajax.numeric.keys import as_key
 from gammajax.tables import as_text, make_table
@@ -146,7 +147,7 @@ def coverage(
     n = whole(n, "n")
     if not levels or min(levels) <= 0.5:
         raise ConfigError(f"levels must lie above 0.5, got {levels}")
-    problem = make_problem(datasets, models)
+    problem = make_problem(datasets, models, dense=True)
     chosen = _positions(models, paths)
     low, high = _ranges(models, spread or {})
     held = np.eye(len(models.free_paths), dtype=bool)[chosen]
@@ -154,7 +155,9 @@ def coverage(
     sides = np.concatenate([-central, central, single])
     arguments = jax.device_put((low, high, held, sides))
     with Stopwatch() as watch:
-        truth, best, error, ends, status, counts = in_chunks(partial(_toys, problem, *arguments, key), n)
+        truth, best, error, ends, status, counts = in_chunks(
+            partial(_toys, problem, *arguments, key), n, most_lanes(problem)
+        )
     lower, upper, limit = np.moveaxis(ends.reshape(n, len(chosen), 3, len(levels)), (2, 3, 0, 1), (0, 1, 2, 3))
     return Coverage(
         paths=tuple(models.free_paths[i] for i in chosen),
@@ -219,7 +222,7 @@ def _toys(
         counts = _drawn(problem, background, start, poisson)
         toy = problem.with_counts(counts)
         best, error, ends, status = _statements(toy, start, held, sides)
-        used = sum(jnp.sum(jnp.where(g.mask, c[0], 0.0)) for g, c in zip(toy.groups, counts, strict=True))
+        used = sum(jnp.sum(jnp.where(b, c[0], 0.0)) for b, c in zip(masks(problem), counts, strict=True))
         return truth, best, error, ends, status, jnp.asarray(used)
 
     return jax.vmap(one)(jax.random.split(jax.random.fold_in(key, chunk), lanes))
@@ -272,10 +275,9 @@ def _backgrounds(problem: Problem) -> tuple[Any, ...]:
 
 
 def _drawn(problem: Problem, background: tuple[Any, ...], z: Vector, key: Array) -> tuple[tuple[Array, ...], ...]:
-    """One Poisson draw at `z`, the background staying what it is."""
+    """One draw of all measurements at `z`, the background staying what it is."""
     signal = expected_at(_without_off(problem), z)
     means = tuple((s[0] + b[0], b[1]) if b else s for s, b in zip(signal, background, strict=True))
-    leaves, structure = jax.tree.flatten(means)
-    keys = jax.random.split(key, len(leaves))
-    drawn = [jax.random.poisson(k, mu).astype(z.dtype) for k, mu in zip(keys, leaves, strict=True)]
-    return lax.stop_gradient(jax.tree.unflatten(structure, drawn))
+    keys = jax.random.split(key, len(means))
+    drawn = tuple(draw_group(g, mu, k, 1) for g, mu, k in zip(problem.groups, means, keys, strict=True))
+    return lax.stop_gradient(jax.tree.map(lambda x: x[0], drawn))

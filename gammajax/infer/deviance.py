@@ -5,8 +5,10 @@ import jax
 import jax.numpy as jnp
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
-from gammajax.datasets.groups import PointsGroup, WStatGroup
+from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.datasets.groups import Group, PointsGroup, WStatGroup
 from gammajax.likelihood import stats
+from gammajax.likelihood.cube import sums
 from gammajax.likelihood.points import points_stat
 from gammajax.likelihood.problem import Problem, observed
 from gammajax.likelihood.toys import expected_counts
@@ -30,7 +32,7 @@ def residuals(problem: Problem, expected: tuple[tuple[Bins, ...], ...]) -> tuple
 
     Deviance is twice the log likelihood ratio to the model that meets every count,
     `2 (mu - n + n ln(n / mu))`, of the on counts and, where there are any, of the off counts; so it equals WStat, and
-    Cash up to a term without parameters.
+    Cash up to a term without parameters. Of cubes all bins count only in a problem that is dense.
     """
     out = []
     for group, mean in zip(problem.groups, expected, strict=True):
@@ -43,7 +45,7 @@ def residuals(problem: Problem, expected: tuple[tuple[Bins, ...], ...]) -> tuple
         if isinstance(group, WStatGroup):
             each += jnp.where(group.alpha > 0, _deviance(counts[1], mean[1]), 0.0)
         root = jnp.sign(counts[0] - mean[0]) * jnp.sqrt(jnp.maximum(each, 0.0))
-        out.append(jnp.where(group.mask, root, 0.0))
+        out.append(jnp.where(_bins(group), root, 0.0))
     return tuple(out)
 
 
@@ -60,8 +62,12 @@ def discrepancies(problem: Problem, z: Vector) -> tuple[Scalar, Scalar]:
 
 
 def masks(problem: Problem) -> tuple[Bool[Array, "dataset energy"], ...]:
-    """Which bins of each group take part."""
-    return tuple(group.mask for group in problem.groups)
+    """Which bins of each group take part; of a cube not its sums."""
+    return tuple(_bins(group) for group in problem.groups)
+
+
+def _bins(group: Group) -> Bool[Array, "dataset energy"]:
+    return group.mask & ~sums(group) if isinstance(group, CubeGroup) else group.mask
 
 
 deviance_and_largest = jax.jit(discrepancies)

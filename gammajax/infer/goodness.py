@@ -23,7 +23,7 @@ from gammajax.datasets.groups import Dataset
 from gammajax.infer.begin import begin
 from gammajax.infer.deviance import deviance_and_largest, discrepancies
 from gammajax.infer.fit import Fit
-from gammajax.infer.lanes import in_chunks, tail
+from gammajax.infer.lanes import in_chunks, most_lanes, tail
 from gammajax.infer.minimise import MAX_STEPS, Status, minimise
 from gammajax.io.hdf5 import write_hdf5
 from gammajax.likelihood.problem import Problem
@@ -124,10 +124,10 @@ def goodness(
     >>> goodness(datasets, fit, key=1, n=2000).p_value                                  # doctest: +SKIP
     """
     n = whole(n, "n")
-    start = begin(datasets, fit)
+    start = begin(datasets, fit, dense=True)
     problem = start.problem
     total, largest = (float(x) for x in deviance_and_largest(problem, problem.start))
-    toys = in_chunks(partial(_refits, problem, as_key(key), _TOLERANCE), n)
+    toys = in_chunks(partial(_refits, problem, as_key(key), _TOLERANCE), n, most_lanes(problem))
     return Goodness(
         deviance=total,
         largest=largest,

@@ -6,7 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.likelihood.problem import Problem
+
 LANES = 512
+_MEMORY = 2**31
+"""Bytes that the predictions of all lanes of a call may take."""
 
 
 def in_chunks(run: Callable[..., Any], n: int, most: int = LANES) -> Any:
@@ -17,6 +22,16 @@ def in_chunks(run: Callable[..., Any], n: int, most: int = LANES) -> Any:
     lanes = min(most, 1 << (n - 1).bit_length())
     parts = [jax.tree.map(np.asarray, run(chunk=np.int32(k), lanes=lanes)) for k in range(-(-n // lanes))]
     return jax.tree.map(lambda *x: np.concatenate(x)[:n], *parts)
+
+
+def most_lanes(*problems: Problem) -> int:
+    """How many lanes, at most `LANES` and a power of two, keep the predictions of problems within the memory."""
+    size = 0
+    for problem in problems:
+        for group in problem.groups:
+            depth = group.exposure.shape[1] if isinstance(group, CubeGroup) else 1
+            size += 8 * group.mask.size * (depth + problem.start.size + 8)
+    return 1 << int(np.clip(np.log2(_MEMORY / size), 0, np.log2(LANES)))
 
 
 def tail(toys: np.ndarray, measured: float) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from gammajax.checks import whole
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import NothingToFit
 from gammajax.infer.fit import Fit, make_problem
+from gammajax.infer.lanes import in_chunks, most_lanes
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.infer.record import check_paths, check_shape, read_record, write_record
 from gammajax.infer.stopwatch import Stopwatch
@@ -25,7 +26,6 @@ from gammajax.numeric.keys import as_key
 from gammajax.tables import as_text, make_table
 
 TOY_TOLERANCE = 1e-4
-_LANES = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,23 +83,18 @@ def refit_toys(
 ) -> Toys:
     """Draw `n` sets of Poisson counts from `models` and fit each, starting at the truth.
 
-    Fits run as lanes of one program, at most 512 at a time. `key` is a `jax.random.key` or an integer. `tolerance`
-    bounds the predicted further decrease of the statistic; 1e-4 places each value within a hundredth of its standard
-    error.
+    Fits run as lanes of one program, at most 512 at a time, fewer where cubes need the memory. `key` is a
+    `jax.random.key` or an integer. `tolerance` bounds the predicted further decrease of the statistic; 1e-4 places each
+    value within a hundredth of its standard error.
     """
     models, key = as_models(models), as_key(key)
     n = whole(n, "n")
     if not models.free_paths:
         raise NothingToFit("no parameter is free: free() at least one")
-    problem = make_problem(datasets, models, nodes=nodes)
+    problem = make_problem(datasets, models, nodes=nodes, dense=True)
     with Stopwatch() as watch:
-        # Powers of two, so that other numbers of toys find their program compiled.
-        lanes = min(_LANES, 1 << (n - 1).bit_length())
-        ends = []
-        for chunk in range(-(-n // lanes)):
-            values, total, end = _draw_and_fit(problem, key, np.int32(chunk), tolerance, lanes)
-            ends.append(jax.tree.map(np.asarray, (values, total, end.status)))
-    values, total, status = (np.concatenate(x)[:n] for x in zip(*ends, strict=True))
+        run = partial(_draw_and_fit, problem, key, tolerance)
+        values, total, status = in_chunks(run, n, most_lanes(problem))
     return Toys(
         truth=models,
         paths=tuple(models.free_paths),
@@ -112,8 +107,8 @@ def refit_toys(
 
 @partial(jax.jit, static_argnames="lanes")
 def _draw_and_fit(
-    problem: Problem, key: Array, chunk: Scalar, tolerance: Scalar, lanes: int
-) -> tuple[Array, Array, Minimum]:
+    problem: Problem, key: Array, tolerance: Scalar, chunk: Scalar, lanes: int
+) -> tuple[Array, Array, Array]:
     """Draw `lanes` sets of counts and fit each from the problem's start values; values in natural units."""
 
     def one(counts: tuple[tuple[Bins, ...], ...]) -> tuple[Minimum, Array]:
@@ -122,4 +117,4 @@ def _draw_and_fit(
         return end, stat(toy, end.z)
 
     end, each = jax.vmap(one)(draw(problem, jax.random.fold_in(key, chunk), lanes))
-    return jax.vmap(problem.layout.natural)(end.z), each, end
+    return jax.vmap(problem.layout.natural)(end.z), each, end.status
