@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from made_cubes import cube
 from made_spectra import counting, on_off
 
 import gammajax as gj
@@ -92,7 +93,7 @@ def test_tracers_are_shown_by_their_shape(run):
 
 
 def test_placeholders_are_shown(run):
-    for one in (run.aeff, run.edisp, run.psf, on_off()[0], gj.SkyModel(gj.LogParabola()), gj.ExposureTilt()):
+    for one in (run.aeff, run.edisp, run.psf, on_off()[0], cube(), gj.SkyModel(gj.LogParabola()), gj.ExposureTilt()):
         for replaced in (
             jax.eval_shape(lambda x: x, one),
             eqx.filter(one, False),

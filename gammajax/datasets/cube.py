@@ -1,5 +1,6 @@
 """DL4 cubes: binned counts on a grid of the sky with everything needed to predict them."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import equinox as eqx
@@ -8,16 +9,17 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
-from gammajax.datasets.spectrum import Provenance, _checked, _edges, _float
+from gammajax.datasets.spectrum import Provenance, _checked, _edges, _float, _hours, _runs
 from gammajax.errors import DatasetError
 from gammajax.geom.grid import SkyGrid
 from gammajax.io.map_dataset import EdispMap, PsfMap
+from gammajax.tables import Shown, edges_text, on_host, range_text, shape_text
 from gammajax.units import EXPOSURE, to_value
 
 Cube = Float[Array, "energy lat lon"]
 
 
-class MapDataset(eqx.Module):
+class MapDataset(Shown, eqx.Module):
     """Counts on a grid of the sky against a known background (Cash statistic).
 
     Per true-energy bin the flux of a source times `exposure` is spread by the PSF; the dispersion takes it to
@@ -82,6 +84,26 @@ class MapDataset(eqx.Module):
         self.psf, self.edisp = psf, edisp
         self.livetime = _float(to_value(livetime, "s", f"{name}: livetime"))
 
+    def _title(self) -> str:
+        return f"MapDataset {self.name}"
+
+    def _about(self) -> Mapping[str, str]:
+        parts = {"PSF": self.psf, "energy dispersion": self.edisp}
+        missing = [name for name, part in parts.items() if part is None]
+        return {
+            "energy": edges_text(self.energy, "TeV"),
+            "energy_true": edges_text(self.energy_true, "TeV"),
+            "grid": repr(self.grid),
+            "counts": _total(self.counts),
+            "background": _total(self.background),
+            "in the fit": _share(self.mask_safe, self.mask_fit),
+            "exposure": range_text(self.exposure, "cm2 s"),
+            "without": ", ".join(missing),
+            "livetime": _hours(self.livetime),
+            "telescope": self.provenance.telescope,
+            "runs": _runs(self.provenance.obs_ids),
+        }
+
     @property
     def mask(self) -> Bool[Array, "energy lat lon"]:
         """Bins that take part in the likelihood: `mask_safe` and `mask_fit`."""
@@ -107,6 +129,20 @@ class MapDataset(eqx.Module):
     def with_observed(self, counts: ArrayLike) -> Self:
         """The dataset with other counts."""
         return eqx.tree_at(lambda d: d.counts, self, _float(counts))
+
+
+def _total(x: Any) -> str:
+    values = on_host(x)
+    return shape_text(x) if values is None or values.dtype.kind != "f" else f"{values.sum():.6g}"
+
+
+def _share(safe: Any, fit: Any) -> str:
+    """How many bins take part."""
+    one, other = on_host(safe), on_host(fit)
+    if one is None or other is None or one.dtype != bool or other.dtype != bool:
+        return ""
+    used = one & other
+    return f"{int(used.sum())} of {used.size} bins"
 
 
 def _cube_mask(name: str, field: str, x: ArrayLike | None, shape: tuple[int, ...]) -> Array:
