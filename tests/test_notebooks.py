@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -53,16 +52,12 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def check(name: str, names: dict[str, Any]) -> None:
-    """Every fit of a notebook converged, every posterior mixed; which single draw diverges depends on the machine."""
+    """Every fit of a notebook converged, every posterior is to be trusted."""
     import gammajax as gj
 
     found = [value for value in names.values() if isinstance(value, gj.Fit | gj.Posterior)]
     for value in found:
-        if isinstance(value, gj.Posterior):
-            assert value.divergences <= 0.005 * len(value.flat), value.message
-            assert np.all(value.r_hat < 1.02), value.message
-        else:
-            assert value.success, value.message
+        assert value.trusted if isinstance(value, gj.Posterior) else value.success, value.message
     assert any(isinstance(value, gj.Fit) for value in found)
 
 
