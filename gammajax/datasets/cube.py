@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
-from gammajax.datasets.spectrum import Provenance, _checked, _edges, _float, _hours, _runs
+from gammajax.datasets.spectrum import Provenance, _checked, _edges, _float, _hours, _runs, _sum
 from gammajax.errors import DatasetError
 from gammajax.geom.grid import SkyGrid
 from gammajax.io.map_dataset import EdispMap, PsfMap
-from gammajax.tables import Shown, edges_text, on_host, range_text, shape_text
+from gammajax.tables import Shown, edges_text, on_host, range_text
 from gammajax.units import EXPOSURE, to_value
 
 Cube = Float[Array, "energy lat lon"]
@@ -94,8 +94,8 @@ class MapDataset(Shown, eqx.Module):
             "energy": edges_text(self.energy, "TeV"),
             "energy_true": edges_text(self.energy_true, "TeV"),
             "grid": repr(self.grid),
-            "counts": _total(self.counts),
-            "background": _total(self.background),
+            "counts": _sum(self.counts, 3),
+            "background": _sum(self.background, 3),
             "in the fit": _share(self.mask_safe, self.mask_fit),
             "exposure": range_text(self.exposure, "cm2 s"),
             "without": ", ".join(missing),
@@ -129,11 +129,6 @@ class MapDataset(Shown, eqx.Module):
     def with_observed(self, counts: ArrayLike) -> Self:
         """The dataset with other counts."""
         return eqx.tree_at(lambda d: d.counts, self, _float(counts))
-
-
-def _total(x: Any) -> str:
-    values = on_host(x)
-    return shape_text(x) if values is None or values.dtype.kind != "f" else f"{values.sum():.6g}"
 
 
 def _share(safe: Any, fit: Any) -> str:

@@ -18,6 +18,7 @@ from gammajax.geom.grid import SkyGrid
 from gammajax.irf.mixture import MixturePSF, mixture_of, thinned
 from gammajax.numeric.pixel import Projection, projection
 from gammajax.numeric.quadrature import log_nodes
+from gammajax.numeric.sphere import unit_vector
 
 _SCALES = 64
 """Rows and columns at which the scale of a map is known."""
@@ -119,8 +120,7 @@ def _scale_of(grid: SkyGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     columns, rows = np.meshgrid(x, y)
 
     def at(right: float, down: float) -> np.ndarray:
-        lon, lat = np.radians(grid.wcs.wcs_pix2world(columns + right, rows + down, 0))
-        return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        return unit_vector(*grid.wcs.wcs_pix2world(columns + right, rows + down, 0))
 
     # The metric of a step by one pixel; the diagonal of its inverse is the squared number of pixels in a radian.
     right, down = at(0.5, 0.0) - at(-0.5, 0.0), at(0.0, 0.5) - at(0.0, -0.5)

@@ -56,9 +56,9 @@ class _Spectrum(Shown):
         }
 
 
-def _sum(x: Any) -> str:
+def _sum(x: Any, ndim: int = 1) -> str:
     values = on_host(x)
-    return shape_text(x) if values is None or values.ndim != 1 else f"{values.sum():.6g}"
+    return shape_text(x) if values is None or values.ndim != ndim else f"{values.sum():.6g}"
 
 
 def _used(dataset: Any) -> str:

@@ -10,7 +10,7 @@ from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import ConfigError
 from gammajax.geom.grid import SkyGrid
 from gammajax.numeric.projection import PERIODIC, PROJECTIONS
-from gammajax.numeric.sphere import offset_by
+from gammajax.numeric.sphere import offset_by, unit_vector
 
 _WORST = 1e-6
 """Difference from wcslib that is allowed [pixels]: rounding, no other projection."""
@@ -50,14 +50,9 @@ def _rotation(grid: SkyGrid) -> np.ndarray:
     lon_0, lat_0 = (float(x) for x in grid.wcs.wcs.crval)
     lon, lat = offset_by(lon_0, lat_0, np.array([0.0, 120.0, 240.0]), np.full(3, 40.0))
     there = grid.wcs.wcs.s2p(np.column_stack([lon, lat]), 0)
-    native, sky = _vectors(there["phi"], there["theta"]), _vectors(lon, lat)
+    native, sky = unit_vector(there["phi"], there["theta"]), unit_vector(lon, lat)
     left, _, right = np.linalg.svd(native @ np.linalg.inv(sky))
     return left @ right
-
-
-def _vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    lon, lat = np.deg2rad(lon), np.deg2rad(lat)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
 def _check(grid: SkyGrid, found: Lookup) -> None:

@@ -3,6 +3,8 @@
 import numpy as np
 from astropy.wcs import WCS
 
+from gammajax.numeric.sphere import unit_vector
+
 _STEP = 0.6
 """Pixels larger than this [deg] are cut into smaller ones, so that a chord is close to a curved edge."""
 
@@ -50,8 +52,7 @@ def _corners(wcs: WCS, shape: tuple[int, int], cuts: int) -> np.ndarray:
     """Unit vectors (x, y, z) of the corners of cuts x cuts parts of each pixel, (3, lat, lon)."""
     y, x = (np.arange(n * cuts + 1) / cuts - 0.5 for n in shape)
     x, y = np.meshgrid(x, y)
-    lon, lat = (np.radians(v).reshape(x.shape) for v in wcs.wcs_pix2world(x.ravel(), y.ravel(), 0))
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    return unit_vector(*(v.reshape(x.shape) for v in wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)))
 
 
 def _sums(corner: np.ndarray, cuts: int, lost: float = np.nan) -> np.ndarray:

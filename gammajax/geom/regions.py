@@ -12,7 +12,7 @@ from regions import CircleSkyRegion, PointSkyRegion
 from gammajax._typing import Bool, Float
 from gammajax.errors import ConfigError
 from gammajax.geom.position import is_position, position
-from gammajax.numeric.sphere import offset_by, rotate_about, separation
+from gammajax.numeric.sphere import offset_by, rotate_about, separation, unit_vector
 from gammajax.units import to_value
 
 
@@ -130,10 +130,5 @@ def within(
     array([[ True, False],
            [False, False]])
     """
-    cosine = _directions(lon, lat) @ _directions(lon_0, lat_0).T
+    cosine = unit_vector(lon, lat).T @ unit_vector(lon_0, lat_0)
     return cosine > np.cos(np.radians(np.broadcast_to(radius, np.shape(lon))))[:, None]
-
-
-def _directions(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    lon, lat = np.radians(lon), np.radians(lat)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)

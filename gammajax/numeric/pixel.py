@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import ConfigError
 from gammajax.numeric.projection import PROJECTIONS
-from gammajax.numeric.sphere import offset_by
+from gammajax.numeric.sphere import offset_by, unit_vector
 
 Frame = Literal["icrs", "galactic"]
 
@@ -85,13 +85,8 @@ def projection(wcs: WCS, frame: Frame) -> Projection:
     lon_0, lat_0 = (float(x) for x in wcs.wcs.crval)
     lon, lat = offset_by(lon_0, lat_0, np.array([0.0, 90.0, 200.0, 300.0]), np.full(4, 40.0))
     there = wcs.wcs.s2p(np.column_stack([lon, lat]), 0)
-    native, sky = _vectors(there["phi"], there["theta"]), _vectors(lon, lat) @ TO_ICRS[frame].T
+    native, sky = unit_vector(there["phi"], there["theta"]).T, unit_vector(lon, lat).T @ TO_ICRS[frame].T
     return Projection(_turn(sky, native), linear, origin, kind)
-
-
-def _vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    lon, lat = np.radians(lon), np.radians(lat)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 def _turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -16,6 +16,17 @@ def _namespace(*arrays: Any) -> ModuleType:
     return jnp if any(isinstance(x, jax.Array) for x in arrays) else np
 
 
+def unit_vector(lon: Any, lat: Any) -> Any:
+    """Unit vectors (x, y, z), along a new first axis, of directions [deg].
+
+    >>> unit_vector(np.array([0.0, 0.0]), np.array([0.0, 90.0])).round(12).tolist()
+    [[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
+    """
+    xp = _namespace(lon, lat)
+    phi, theta = xp.deg2rad(lon), xp.deg2rad(lat)
+    return xp.stack([xp.cos(theta) * xp.cos(phi), xp.cos(theta) * xp.sin(phi), xp.sin(theta)])
+
+
 def wrap(lon: Any) -> Any:
     """Longitude in [0, 360) deg.
 

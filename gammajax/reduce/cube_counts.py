@@ -11,7 +11,7 @@ from gammajax.geom.axes import bin_of
 from gammajax.geom.grid import SkyGrid
 from gammajax.irf.background_map import rates_in_bins
 from gammajax.irf.fov import fov_lonlat
-from gammajax.numeric.sphere import offset_by
+from gammajax.numeric.sphere import offset_by, unit_vector
 from gammajax.reduce.cube_plan import Part
 
 Cube = Float[np.ndarray, "energy lat lon"]
@@ -79,13 +79,8 @@ def _turned(observation: Observation, ra: np.ndarray, dec: np.ndarray, time: Tim
     """
     ra_0, dec_0 = (float(x) for x in observation.pointing_lonlat(time))
     around = offset_by(ra_0, dec_0, np.arange(8) * 45.0, np.tile([0.5, 2.5], 4))
-    before = _vectors(*fov_lonlat(*around, ra_0, dec_0))
-    after = _vectors(*field_of_view(observation, "ALTAZ", *around, time))
+    before = unit_vector(*fov_lonlat(*around, ra_0, dec_0))
+    after = unit_vector(*field_of_view(observation, "ALTAZ", *around, time))
     u, _, vt = np.linalg.svd(after @ before.T)
-    x, y, z = (u @ vt) @ _vectors(*fov_lonlat(ra, dec, ra_0, dec_0))
+    x, y, z = (u @ vt) @ unit_vector(*fov_lonlat(ra, dec, ra_0, dec_0))
     return np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y)))
-
-
-def _vectors(lon: np.ndarray, lat: np.ndarray) -> Float[np.ndarray, "3 n"]:
-    phi, theta = np.deg2rad(lon), np.deg2rad(lat)
-    return np.stack([np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)])
