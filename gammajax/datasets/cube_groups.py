@@ -16,9 +16,8 @@ from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import MapDataset
 from gammajax.geom.grid import SkyGrid
 from gammajax.irf.mixture import MixturePSF, mixture_of, thinned
-from gammajax.numeric.pixel import Projection, projection
+from gammajax.numeric.pixel import Projection, projection, scales
 from gammajax.numeric.quadrature import log_nodes
-from gammajax.numeric.sphere import unit_vector
 
 _SCALES = 64
 """Rows and columns at which the scale of a map is known."""
@@ -103,7 +102,8 @@ class _Plan:
         self.energy = np.concatenate([energies[place[:, 0]], energies])
         self.field = (where - centre) @ np.linalg.inv(pixel).T
         self.projection = projection(dataset.grid.wcs, dataset.grid.frame)
-        self.scale, self.scale_x, self.scale_y = _scale_of(dataset.grid)
+        self.scale_y, self.scale_x = (thinned(n, _SCALES).astype(float) for n in dataset.grid.shape)
+        self.scale = scales(dataset.grid.wcs, self.scale_x, self.scale_y)
         self.psf, self.reach = _psf_of(dataset)
         self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset)
 
@@ -112,23 +112,6 @@ class _Plan:
         d = self.dataset
         psf = self.psf.weight.shape[2:], self.reach
         return d.counts.shape, d.exposure.shape, psf, self.kernel.shape, self.projection.kind, d.grid.frame
-
-
-def _scale_of(grid: SkyGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels per degree along x and y at some columns and rows; of the reference where there is no sky."""
-    x, y = (thinned(n, _SCALES).astype(float) for n in grid.shape[::-1])
-    columns, rows = np.meshgrid(x, y)
-
-    def at(right: float, down: float) -> np.ndarray:
-        return unit_vector(*grid.wcs.wcs_pix2world(columns + right, rows + down, 0))
-
-    # The metric of a step by one pixel; the diagonal of its inverse is the squared number of pixels in a radian.
-    right, down = at(0.5, 0.0) - at(-0.5, 0.0), at(0.0, 0.5) - at(0.0, -0.5)
-    xx, yy, xy = (np.sum(a * b, axis=0) for a, b in ((right, right), (down, down), (right, down)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.radians(np.sqrt(np.stack([yy, xx]) / (xx * yy - xy**2)))
-    nominal = np.linalg.norm(np.linalg.inv(grid.wcs.pixel_scale_matrix), axis=1)
-    return np.where(np.isfinite(scale), scale, nominal[:, None, None]), x, y
 
 
 def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:

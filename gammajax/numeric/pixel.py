@@ -7,7 +7,6 @@ a linear map of the plane.
 from typing import Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from astropy.wcs import WCS
@@ -44,25 +43,8 @@ class Projection(eqx.Module):
 
     def pixel(self, lon: Scalar, lat: Scalar, frame: str = "icrs") -> Float[Array, "2"]:
         """Pixel coordinates (x, y) of one direction [deg] given in `frame`."""
-        native = self.rotation @ (TO_ICRS[frame] @ direction(lon, lat))
+        native = self.rotation @ (TO_ICRS[frame] @ unit_vector(lon, lat))
         return jnp.asarray(self.linear) @ jnp.stack(PROJECTIONS[self.kind](*native)) + self.origin
-
-    def scale(self, lon: Scalar, lat: Scalar, frame: str = "icrs") -> Float[Array, "2 2"]:
-        """Pixels per degree of angle on the sky at one direction: columns are towards east and north."""
-        east, north = jnp.asarray([1.0, 0.0]), jnp.asarray([0.0, 1.0])
-        shrink = jnp.maximum(jnp.cos(jnp.deg2rad(lat)), 1e-6)
-
-        def moved(shift: Array) -> Array:
-            return self.pixel(lon + shift[0] / shrink, lat + shift[1], frame)
-
-        push = jax.vmap(lambda tangent: jax.jvp(moved, (jnp.zeros(2),), (tangent,))[1])
-        return push(jnp.stack([east, north])).T
-
-
-def direction(lon: Scalar, lat: Scalar) -> Float[Array, "3"]:
-    """Unit vector of a direction [deg]."""
-    phi, theta = jnp.deg2rad(lon), jnp.deg2rad(lat)
-    return jnp.stack([jnp.cos(theta) * jnp.cos(phi), jnp.cos(theta) * jnp.sin(phi), jnp.sin(theta)])
 
 
 def projection(wcs: WCS, frame: Frame) -> Projection:
@@ -93,3 +75,22 @@ def _turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The rotation that takes unit vectors to others, `after = R before` (Kabsch 1976)."""
     u, _, vt = np.linalg.svd(after.T @ before)
     return u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+
+
+def scales(wcs: WCS, x: Float[np.ndarray, "column"], y: Float[np.ndarray, "row"]) -> Float[np.ndarray, "2 row column"]:
+    """Pixels per degree on the sky, along x and along y, at the pixel coordinates x and y of a map.
+
+    Where there is no sky: those of the reference of the map. Differences over one pixel.
+    """
+    columns, rows = np.meshgrid(x, y)
+
+    def at(right: float, down: float) -> np.ndarray:
+        return unit_vector(*wcs.wcs_pix2world(columns + right, rows + down, 0))
+
+    # The metric of a step by one pixel; the diagonal of its inverse is the squared number of pixels in a radian.
+    right, down = at(0.5, 0.0) - at(-0.5, 0.0), at(0.0, 0.5) - at(0.0, -0.5)
+    xx, yy, xy = (np.sum(a * b, axis=0) for a, b in ((right, right), (down, down), (right, down)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.radians(np.sqrt(np.stack([yy, xx]) / (xx * yy - xy**2)))
+    nominal = np.linalg.norm(np.linalg.inv(wcs.pixel_scale_matrix), axis=1)
+    return np.where(np.isfinite(found), found, nominal[:, None, None])

@@ -22,8 +22,9 @@ from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
 from gammajax.numeric.each import each
-from gammajax.numeric.pixel import TO_ICRS, direction
+from gammajax.numeric.pixel import TO_ICRS
 from gammajax.numeric.safe import safe_divide
+from gammajax.numeric.sphere import unit_vector
 from gammajax.numeric.tower import tower
 from gammajax.params.field import ParamSpec, spec_of
 from gammajax.predict.bend import bent
@@ -168,7 +169,7 @@ def _brightness(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Arra
 def _directions(cube: CubeGroup, frame: str, factor: int) -> tuple[Array, Array]:
     """Longitude and latitude [deg] of `factor`^2 points in each pixel, in a frame."""
     turn = jnp.asarray(TO_ICRS[frame].T @ TO_ICRS[cube.frame])
-    vector = jnp.einsum("ij,jyx->iyx", turn, direction(cube.lon, cube.lat))
+    vector = jnp.einsum("ij,jyx->iyx", turn, unit_vector(cube.lon, cube.lat))
     if factor == 1:
         points = vector[None]
     else:

@@ -9,7 +9,7 @@ from jax.test_util import check_grads
 
 from gammajax.errors import ConfigError
 from gammajax.geom.grid import SkyGrid
-from gammajax.numeric.pixel import projection
+from gammajax.numeric.pixel import projection, scales
 
 GRIDS = {
     "galactic plane": SkyGrid.create((0.0, 0.0), "10 deg", "0.1 deg", proj="CAR", frame="galactic"),
@@ -38,14 +38,24 @@ def test_derivatives(name):
     check_grads(lambda x, y: p.pixel(x, y, grid.frame), (lon, lat), order=2, modes=("fwd", "rev"))
 
 
-def test_scale_is_pixels_per_degree_on_the_sky():
-    grid = GRIDS["oblique"]
+@pytest.mark.parametrize("name", GRIDS)
+def test_scales_are_pixels_per_degree_on_the_sky(name):
+    grid = GRIDS[name]
     p = projection(grid.wcs, grid.frame)
-    lon, lat = (float(x[5, 50]) for x in grid.lonlat)
+    found = scales(grid.wcs, np.array([11.0, 30.0]), np.array([7.0, 20.0]))
     step = 1e-4
-    east = p.pixel(lon + step / np.cos(np.radians(lat)), lat) - p.pixel(lon, lat)
-    north = p.pixel(lon, lat + step) - p.pixel(lon, lat)
-    np.testing.assert_allclose(p.scale(lon, lat), np.stack([east, north], axis=1) / step, rtol=1e-4, atol=1e-4)
+    for row, y in enumerate((7, 20)):
+        for column, x in enumerate((11, 30)):
+            lon, lat = (float(v[y, x]) for v in grid.lonlat)
+            here = p.pixel(lon, lat, grid.frame)
+            east = p.pixel(lon + step / np.cos(np.radians(lat)), lat, grid.frame) - here
+            north = p.pixel(lon, lat + step, grid.frame) - here
+            np.testing.assert_allclose(found[:, row, column], np.hypot(east, north) / step, rtol=1e-4)
+
+
+def test_scales_where_there_is_no_sky_are_those_of_the_reference():
+    wcs = SkyGrid.create((0.0, 0.0), binsz=2.0, proj="AIT", frame="galactic").wcs
+    np.testing.assert_allclose(scales(wcs, np.zeros(1), np.zeros(1)).ravel(), [0.5, 0.5])
 
 
 def test_behind_the_plane_is_far_outside_and_finite():
