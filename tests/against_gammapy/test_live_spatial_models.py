@@ -232,7 +232,9 @@ def test_backgrounds(tmp_path):
         gj.Models(b=gj.FoVBackground()).write(tmp_path / "m.yaml", gammapy=True)
 
 
-def test_maps_of_counts(tmp_path):
+def test_maps_of_counts(tmp_path, monkeypatch):
+    # Gammapy writes the map into the working folder.
+    monkeypatch.chdir(tmp_path)
     axis = MapAxis.from_edges("energy", [1.0, 4.0, 16.0], "TeV", "log")
     content = SkyMap(np.random.default_rng(1).uniform(1, 2, (2, *GRID.shape)), (axis,), GRID)
     models = gj.Models(n=gj.TemplateNPred(content, gj.PowerLawNorm(norm=1.3, tilt=0.4), datasets_names="x"))
