@@ -18,6 +18,7 @@ from gammajax.geom.grid import SkyGrid
 from gammajax.irf.mixture import MixturePSF, mixture_of, thinned
 from gammajax.numeric.pixel import Projection, projection, scales
 from gammajax.numeric.quadrature import log_nodes
+from gammajax.remembered import Remembered
 
 _SCALES = 64
 """Rows and columns at which the scale of a map is known."""
@@ -41,8 +42,10 @@ class CubeGroup(eqx.Module):
     place: Int[Array, "dataset occupied 3"]
     """Energy, row and column of each occupied bin."""
     exposure: Float[Array, "dataset energy_true lat lon"]
-    inside: Float[Array, "dataset plane lat lon"]
-    """One where a bin takes part, else zero: the distinct planes of the masks."""
+    corner: Int[Array, "dataset 2"]
+    """First row and column of the box that holds all bins that take part."""
+    inside: Float[Array, "dataset plane lat_box lon_box"]
+    """One where a bin takes part, else zero: the distinct planes of the masks, in that box."""
     plane: Int[Array, "dataset energy"]
     """Which of them belongs to each energy."""
     solid_angle: Float[Array, "dataset lat lon"]
@@ -67,24 +70,22 @@ class CubeGroup(eqx.Module):
 
 def group_cubes(datasets: Sequence[MapDataset], members: Sequence[int], nodes: int, dense: bool) -> list[CubeGroup]:
     """Cubes sorted by shape and stacked; `dense` takes every bin of the mask as occupied, for counts that change."""
-    planned = [(i, _Plan(datasets[i], dense)) for i in members]
-    shapes: dict[Any, list[tuple[int, _Plan]]] = {}
-    for i, plan in planned:
-        shapes.setdefault(plan.shape, []).append((i, plan))
-    return [_stacked([p for _, p in some], [i for i, _ in some], nodes) for some in shapes.values()]
+    plans = {i: _PLANS(datasets[i], dense) for i in members}
+    shapes: dict[Any, list[int]] = {}
+    for i, plan in plans.items():
+        shapes.setdefault(plan.shape, []).append(i)
+    return [_stacked([datasets[i] for i in some], [plans[i] for i in some], some, nodes) for some in shapes.values()]
 
 
 class _Plan:
-    """One cube as host arrays of the group."""
+    """What one cube, whatever the models, has for its group as host arrays; without a reference to the cube."""
 
     def __init__(self, dataset: MapDataset, dense: bool):
-        self.dataset = dataset
         mask, counts, background = (np.asarray(x) for x in (dataset.mask, dataset.counts, dataset.background))
         place = np.argwhere(mask if dense else mask & (counts > 0))
         # Pixel by pixel, so that what is looked up lies close together.
         place = place[np.lexsort((place[:, 0], place[:, 2], place[:, 1]))]
-        planes, self.plane = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
-        self.inside = planes.reshape(-1, *mask.shape[1:]).astype(float)
+        self.inside, self.plane = _distinct(mask)
         at = tuple(place.T)
         centre = 0.5 * (np.array(dataset.grid.shape[::-1]) - 1.0)
         pixel = np.linalg.inv(dataset.grid.wcs.pixel_scale_matrix)
@@ -106,12 +107,20 @@ class _Plan:
         self.scale = scales(dataset.grid.wcs, self.scale_x, self.scale_y)
         self.psf, self.reach = _psf_of(dataset)
         self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset)
-
-    @property
-    def shape(self) -> Any:
-        d = self.dataset
         psf = self.psf.weight.shape[2:], self.reach
-        return d.counts.shape, d.exposure.shape, psf, self.kernel.shape, self.projection.kind, d.grid.frame
+        frame, exposure = dataset.grid.frame, dataset.exposure.shape
+        self.shape = counts.shape, exposure, psf, self.kernel.shape, self.projection.kind, frame
+
+
+_PLANS = Remembered(_Plan)
+
+
+def _distinct(mask: Bool[np.ndarray, "energy lat lon"]) -> tuple[Float[np.ndarray, "plane lat lon"], np.ndarray]:
+    """The different planes of a mask, and which of them belongs to each energy."""
+    seen: dict[bytes, int] = {}
+    plane = np.array([seen.setdefault(np.packbits(image).tobytes(), len(seen)) for image in mask])
+    _, first = np.unique(plane, return_index=True)
+    return mask[first].astype(float), plane
 
 
 def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
@@ -159,8 +168,7 @@ def _on_pixels(grid: SkyGrid, coarse: SkyGrid | None, values: np.ndarray) -> tup
     return x[right], y[down], values[..., down, :][..., right]
 
 
-def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
-    datasets = [p.dataset for p in plans]
+def _stacked(datasets: list[MapDataset], plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
     n_energy = datasets[0].counts.shape[0]
     most = max(len(p.place) for p in plans)
 
@@ -192,7 +200,7 @@ def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
         "is_sum": is_sum,
         "place": np.stack([np.concatenate([p.place, np.zeros((most - len(p.place), 3), np.int32)]) for p in plans]),
         "exposure": np.stack([np.asarray(d.exposure) for d in datasets]),
-        "inside": _padded([p.inside for p in plans]),
+        **_boxed([p.inside for p in plans]),
         "plane": np.stack([p.plane for p in plans]),
         "solid_angle": np.stack([x for _, _, x in lonlat]),
         "lon": np.stack([x for x, _, _ in lonlat]),
@@ -209,10 +217,22 @@ def _stacked(plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
     return CubeGroup(**jax.device_put(arrays), plans=(), frame=datasets[0].grid.frame, reach=plans[0].reach)
 
 
-def _padded(arrays: list[np.ndarray]) -> np.ndarray:
-    """Arrays stacked, their first axes filled up with zeros to a common length."""
-    n = max(len(x) for x in arrays)
-    return np.stack([np.concatenate([x, np.zeros((n - len(x), *x.shape[1:]))]) for x in arrays])
+def _boxed(masks: list[Float[np.ndarray, "plane lat lon"]]) -> dict[str, np.ndarray]:
+    """Masks in boxes of one size that hold what is in them, filled up with empty planes, and where the boxes begin."""
+    shape = np.array(masks[0].shape[1:])
+    ends = np.array([[_ends(np.any(mask, axis=(0, axis))) for axis in (2, 1)] for mask in masks])
+    size = np.max(ends[..., 1] - ends[..., 0], axis=0)
+    corner = np.minimum(ends[..., 0], shape - size)
+    out = np.zeros((len(masks), max(map(len, masks)), *size))
+    for row, mask, (y, x) in zip(out, masks, corner, strict=True):
+        row[: len(mask)] = mask[:, y : y + size[0], x : x + size[1]]
+    return {"corner": corner.astype(np.int32), "inside": out}
+
+
+def _ends(used: Bool[np.ndarray, "pixel"]) -> tuple[int, int]:
+    """The first that is used, and the one behind the last; of none the first alone."""
+    found = np.flatnonzero(used)
+    return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 1)
 
 
 def _with_components(psf: MixturePSF, n: int) -> MixturePSF:
@@ -230,6 +250,6 @@ def _lonlat(grid: SkyGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def unpacked(group: CubeGroup, row: int, values: np.ndarray) -> np.ndarray:
     """Values of the occupied bins of one cube of a group as a cube (energy, lat, lon), zero elsewhere."""
     real = np.asarray(group.mask)[row, : group.place.shape[1]]
-    out = np.zeros((group.plane.shape[1], *group.inside.shape[2:]))
+    out = np.zeros((group.plane.shape[1], *group.exposure.shape[2:]))
     out[tuple(np.asarray(group.place)[row][real].T)] = np.asarray(values)[: len(real)][real]
     return out

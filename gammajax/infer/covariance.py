@@ -8,9 +8,9 @@ import numpy as np
 from gammajax._typing import Array, Bool, Float, Vector
 from gammajax.infer.minimise import exact_hessian, mask_out, pressed
 from gammajax.likelihood.problem import Problem
-from gammajax.numeric.cholesky import cholesky
+from gammajax.numeric.posdef import solve
 
-LEAST_PIVOT = 3e-6
+LEAST_PIVOT = 1e-11
 """Pivots of the scaled Hessian below this are rounding."""
 
 
@@ -34,11 +34,11 @@ def laplace(problem: Problem, z: Vector, gradient: Vector) -> Laplace:
     masked = mask_out(0.5 * hessian, fixed)
     diagonal = jnp.diag(masked)
     size = jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
-    factor, inverse = cholesky(masked / size[:, None] / size[None, :])
-    # The square of a pivot is the share of a parameter's information that the others cannot mimic: below this it is
-    # rounding, which comes out positive or negative by chance.
-    covariance = jnp.where(jnp.min(jnp.diag(factor), initial=1.0) > LEAST_PIVOT, inverse.T @ inverse, jnp.nan)
-    covariance = covariance / size[:, None] / size[None, :]
+    inverse, pivots = solve(masked / size[:, None] / size[None, :], jnp.eye(len(size)))
+    # A pivot is the share of a parameter's information that the parameters before it cannot mimic: below the least it
+    # is rounding, which comes out positive or negative by chance.
+    inverse = jnp.where(jnp.min(pivots, initial=1.0) > LEAST_PIVOT, 0.5 * (inverse + inverse.T), jnp.nan)
+    covariance = inverse / size[:, None] / size[None, :]
     return Laplace(jnp.where(fixed[:, None] | fixed[None, :], 0.0, covariance), hessian, fixed)
 
 

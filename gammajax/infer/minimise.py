@@ -26,7 +26,7 @@ from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
 from gammajax.datasets.groups import Group
 from gammajax.likelihood.problem import Problem, predictions, prior_stat
 from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_deviance
-from gammajax.numeric.cholesky import cholesky
+from gammajax.numeric import posdef
 from gammajax.predict.groups import Prediction
 
 Matrix = Float[Array, "free free"]
@@ -234,12 +234,11 @@ def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
     layout = problem.layout
     z, at = state.z, state.at
     fixed = layout.held | pressed(problem, z, at.gradient)
-    newton = solve(at, fixed, state.size, _RIDGE)
+    dampings = jnp.stack([jnp.full_like(state.damping, _RIDGE), jnp.maximum(state.damping, _RIDGE)])
+    newton, step = jax.vmap(lambda damping: solve(at, fixed, state.size, damping))(dampings)
     decrease = -0.5 * at.gradient @ newton
     first = state.steps == 0
     done = (decrease < tolerance) & ~first
-
-    step = solve(at, fixed, state.size, jnp.maximum(state.damping, _RIDGE))
     # Where the statistic is flat in a logarithm, as in a cut-off far above the data, a full step overflows.
     step = jnp.where(layout.log, jnp.clip(step, -_LARGEST_LOG_STEP, _LARGEST_LOG_STEP), step)
     emptied = -jnp.min(jnp.stack([jnp.min(jnp.einsum("zde,z->de", x, step)) for x in at.shares]))
@@ -280,8 +279,7 @@ def solve(at: Expansion, fixed: Bool[Array, "free"], size: Vector, damping: floa
     size = jnp.sqrt(jnp.where(inert | fixed, 1.0, size))
     scaled = hessian / size[:, None] / size[None, :]
     matrix = scaled + jnp.diag(jnp.where(inert, 1.0, damping))
-    _, inverse = cholesky(matrix)
-    step = -(inverse.T @ (inverse @ (gradient / size))) / size
+    step = -posdef.solve(matrix, (gradient / size)[:, None])[0][:, 0] / size
     return jnp.where(inert | fixed, 0.0, step)
 
 
@@ -295,29 +293,26 @@ def exact_hessian(problem: Problem, z: Vector) -> Matrix:
 
     `H = J^T diag(w2) J + sum_i w1_i d2 s_i` with the observed second derivative w2 of each bin; the second term is the
     Hessian of a linear functional of the predicted counts, which is much smaller to compile than that of the
-    statistic.
+    statistic. One pass of forward over forward mode gives both.
     """
 
-    def predict(z):
-        out = predictions(problem, problem.layout.values(z))
-        return out, out
+    basis = jnp.eye(z.size, dtype=z.dtype)
 
-    jacobian, predicted = _jacfwd(predict, z, jnp.eye(z.size, dtype=z.dtype))
-    pairs = list(zip(problem.groups, predicted, strict=True))
-    slopes = [group_derivatives(g, p)[0] for g, p in pairs]
-    backgrounds = [0.0 if p.scale is None else group_background(g, p) for g, p in pairs]
+    def gradient(z):
+        def predict(z):
+            values = problem.layout.values(z)
+            out = predictions(problem, values)
+            return (out, prior_stat(problem, values)), out
 
-    def functional(z):
-        values = problem.layout.values(z)
-        total = prior_stat(problem, values)
-        for p, slope, background in zip(predictions(problem, values), slopes, backgrounds, strict=True):
-            total += jnp.sum(slope * p.signal)
-            if p.scale is not None:
-                total += jnp.sum(slope * background * p.scale)
-        return total
+        (jacobian, total), predicted = _jacfwd(predict, z, basis)
+        for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
+            at = lax.stop_gradient(p)
+            slope, _, _ = group_derivatives(group, at)
+            total += jnp.einsum("zde,de->z", _as_signal(group, at, moves), slope)
+        return total, (jacobian, predicted)
 
-    hessian = jax.jacfwd(jax.jacfwd(functional))(z)
-    for (group, p), j in zip(pairs, jacobian, strict=True):
+    hessian, (jacobian, predicted) = jax.jacfwd(gradient, has_aux=True)(z)
+    for group, p, j in zip(problem.groups, predicted, jacobian, strict=True):
         _, curvature, _ = group_derivatives(group, p)
         hessian += jnp.einsum("yde,zde,de->yz", j.signal, j.signal, curvature)
         if j.scale is not None:

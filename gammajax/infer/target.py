@@ -69,7 +69,7 @@ def target_of_fit(datasets: Datasets, start: Fit) -> Target:
     diagonal = np.diag(precision)
     size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = precision / np.outer(size, size)
-    if not np.all(np.isfinite(scaled)) or np.linalg.eigvalsh(scaled)[0] < LEAST_PIVOT**2:
+    if not np.all(np.isfinite(scaled)) or np.linalg.eigvalsh(scaled)[0] < LEAST_PIVOT:
         names = degenerate(precision, np.zeros(len(size), dtype=bool), models.free_paths)
         reason = f"neither data nor priors nor bounds constrain {', '.join(names)}"
         raise NothingToFit(f"{remark(start)} {reason}: freeze or bound them, or give them priors".strip())

@@ -12,7 +12,8 @@ import numpy as np
 from jax.scipy.special import erf
 from scipy.optimize import nnls
 
-from gammajax._typing import Array, Float, Scalar
+from gammajax._typing import Array, Float
+from gammajax.numeric.interp import shares
 
 COMPONENTS = 12
 """Gaussians per energy; those that no place needs are dropped."""
@@ -35,13 +36,7 @@ class MixturePSF(eqx.Module):
 
 def at_pixel(values: Any, x: Any, y: Any, pixel: Float[Array, "2"]) -> Array:
     """Bilinear interpolation of the last two axes (lat, lon) of `values`, constant beyond the outermost points."""
-    return jnp.einsum("...yx,y,x->...", values, _shares(y, pixel[1]), _shares(x, pixel[0]))
-
-
-def _shares(axis: Float[Array, "point"], place: Scalar) -> Float[Array, "point"]:
-    """Of each point in the value at a place, by linear interpolation: without a search, with few operations."""
-    passed = jnp.clip((place - axis[:-1]) / (axis[1:] - axis[:-1]), 0.0, 1.0)
-    return jnp.append(1.0, passed) - jnp.append(passed, 0.0)
+    return jnp.einsum("...yx,y,x->...", values, shares(y, pixel[1]), shares(x, pixel[0]))
 
 
 def fit_gaussians(

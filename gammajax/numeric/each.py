@@ -1,9 +1,10 @@
-"""The same function for many things: where one after the other is faster than all at once."""
+"""The same function of many things: where one after the other is faster than all at once."""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 
@@ -21,3 +22,21 @@ def each(function: Callable[..., Any], *arguments: Any) -> Any:
     if len(jax.tree.leaves(arguments)[0]) == 1:
         return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], arguments)))
     return lax.map(lambda one: function(*one), arguments)
+
+
+def each_sum(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The sum of the results over the entries of the first axis of all arguments, in the same way.
+
+    >>> import jax.numpy as jnp
+    >>> each_sum(lambda x, y: x @ y, jnp.eye(2), jnp.eye(2)).item()
+    2.0
+    """
+    if jax.default_backend() != "cpu":
+        return jax.tree.map(lambda x: jnp.sum(x, axis=0), jax.vmap(function)(*arguments))
+    first = jax.tree.map(lambda x: x[0], arguments)
+    zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, *first))
+
+    def add(total: Any, one: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, function(*one)), None
+
+    return lax.scan(add, zero, arguments)[0]

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+from gammajax._typing import Scalar
 
 TINY = 1e-300
 
@@ -39,6 +42,26 @@ def bracket(points: Float[Array, "node"], x: Float[Array, "..."]) -> tuple[Int[A
     index = jnp.clip(jnp.searchsorted(points, x, side="right") - 1, 0, points.shape[0] - 2)
     left, right = points[index], points[index + 1]
     return index, (x - left) / (right - left)
+
+
+def shares(points: Float[Array, "node"], x: Scalar, *, extend: bool = False) -> Float[Array, "node"]:
+    """Share of each point in the value at a place, by linear interpolation: without a search, with few operations.
+
+    Beyond the ends the value is constant, or (`extend`) goes on as a straight line.
+
+    >>> shares(jnp.array([0.0, 1.0, 3.0]), jnp.array(2.0)).tolist()
+    [0.0, 0.5, 0.5]
+    """
+    passed = passages(points, x, extend=extend)
+    return jnp.append(1.0, passed) - jnp.append(passed, 0.0)
+
+
+def passages(points: Float[Array, "node"], x: Scalar, *, extend: bool = False) -> Float[Array, "cell"]:
+    """How much of each cell lies below `x`, from 0 to 1; their sum is the place of `x` in steps from point to point."""
+    low, high = np.zeros(len(points) - 1), np.ones(len(points) - 1)
+    if extend:
+        low[:1], high[-1:] = -np.inf, np.inf
+    return jnp.clip((x - points[:-1]) / (points[1:] - points[:-1]), low, high)
 
 
 def inside(edges: Float[Array, "edge"], x: Float[Array, "..."]) -> Bool[Array, "..."]:

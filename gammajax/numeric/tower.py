@@ -1,66 +1,64 @@
 """Derivatives in a few numbers, computed once for all directions."""
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gammajax._typing import Array, Scalar
 
 Function = Callable[[tuple[Scalar, ...], Array, Any], Array]
 
 
-def tower(function: Function, once: bool = False) -> Function:
+def tower(function: Function) -> Function:
     """`function(x, y, data)`, linear in y, whose derivatives in the scalars x come from its partial ones.
 
     Under `vmap` over tangents, as in `jax.jacfwd`, a plain function is differentiated anew for each of them; this one
     computes its partial derivatives once, and a tangent costs a product with them. Derivatives of any order work in
-    the same way. First derivatives are formed one by one, each without what it does not touch; those of them (`once`)
-    together, which is less to compile. `data` is never differentiated.
+    the same way, each mixed one being computed once. `data` is never differentiated.
 
     >>> square = tower(lambda x, y, scale: scale * x[0] ** 2 * x[1] * y)
     >>> jax.grad(lambda x: square((x, 5.0), 1.0, 2.0))(3.0).item()
     60.0
     """
+    return lambda x, y, data: _level(function, len(x), 0)(x, y, data)[0]
+
+
+def _level(function: Function, n: int, order: int) -> Function:
+    """All partial derivatives of one order, stacked; their own derivatives are those of the next order."""
+    rows = _indices(n, order)
 
     @jax.custom_jvp
     def value(x: tuple[Scalar, ...], y: Array, data: Any) -> Array:
-        return function(x, y, data)
+        return _partials(function, rows, x, y, data)
 
     @value.defjvp
     def rule(primals: tuple[Any, Any, Any], tangents: tuple[Sequence[Scalar], Any, Any]) -> tuple[Array, Array]:
         (x, y, data), (dx, dy, _) = primals, tangents
-        if once:
-            slopes = tower(_gradient(function), once)(x, y, data)
-        else:
-            slopes = [tower(_partial(function, i), True)(x, y, data) for i in range(len(x))]
-        moves = [slope * step for slope, step in zip(slopes, dx, strict=True)]
+        slopes = _level(function, n, order + 1)(x, y, data)
+        above = {row: k for k, row in enumerate(_indices(n, order + 1))}
+        moves = [slopes[np.array([above[tuple(sorted((*row, i)))] for row in rows])] * dx[i] for i in range(n)]
         return value(x, y, data), functools.reduce(jnp.add, moves, value(x, dy, data))
 
     return value
 
 
-def _gradient(function: Function) -> Function:
-    """All partial derivatives of a function, stacked."""
-
-    def slopes(x: tuple[Scalar, ...], y: Array, data: Any) -> Array:
-        def along(tangent: Array) -> Array:
-            return jax.jvp(lambda *t: function(t, y, data), x, tuple(tangent))[1]
-
-        return jax.vmap(along)(jnp.eye(len(x)))
-
-    return slopes
+def _indices(n: int, order: int) -> list[tuple[int, ...]]:
+    """Which scalars each partial derivative of an order is taken in."""
+    return list(itertools.combinations_with_replacement(range(n), order))
 
 
-def _partial(function: Function, i: int) -> Function:
-    """The derivative of a function in its i-th scalar."""
+def _partials(function: Function, rows: list[tuple[int, ...]], x: tuple[Scalar, ...], y: Array, data: Any) -> Array:
+    if not rows[0]:
+        return function(x, y, data)[None]
 
-    def slope(x: tuple[Scalar, ...], y: Array, data: Any) -> Array:
-        def along(t: Scalar) -> Array:
-            return function((*x[:i], t, *x[i + 1 :]), y, data)
+    def nested(x: Sequence[Scalar], tangents: Sequence[Array]) -> Array:
+        if not len(tangents):
+            return function(tuple(x), y, data)
+        return jax.jvp(lambda *t: nested(t, tangents[1:]), tuple(x), tuple(tangents[0]))[1]
 
-        return jax.jvp(along, (x[i],), (jnp.ones_like(x[i]),))[1]
-
-    return slope
+    return jax.vmap(lambda tangents: nested(x, tangents))(jnp.eye(len(x))[np.array(rows)])

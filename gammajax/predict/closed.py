@@ -4,82 +4,113 @@ A Gaussian mixture over pixels is a product of differences of the error function
 product, smooth in position and width, with no kernel, no grid in between and no edge where it jumps.
 """
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.irf.mixture import at_pixel, spread
-from gammajax.numeric.each import each
+from gammajax.numeric.each import each, each_sum
 from gammajax.numeric.safe import safe_divide
 
 
-def response_closed(
+def counts_closed(
     pixel: Float[Array, "2"],
     sigma: Scalar | None,
     kernel: Float[Array, "energy_true energy"],
+    flux: Float[Array, "energy_true"] | None,
     cube: CubeGroup,
     reach: int,
-) -> Float[Array, "energy_true bin"]:
-    """Counts in the bins per unit of flux at each true energy of a round Gaussian of width `sigma` [deg], or a point.
+) -> Float[Array, "bin"] | Float[Array, "energy_true bin"]:
+    """Counts in the bins of a round Gaussian of width `sigma` [deg], or a point; without `flux` per unit of it.
 
     `pixel` is its place (x, y), `kernel` the energy dispersion there. Of the counts that a Gaussian of the source
     (width s) and of the PSF (width g) put at a place, those at the mean of where they came from,
     `centre + f (place - centre)` with `f = s^2 / (s^2 + g^2)`, stand for all: exact for an exposure that is linear in
     the place.
     """
-    ny, nx = cube.exposure.shape[-2:]
-    size = min(2 * reach + 1, ny), min(2 * reach + 1, nx)
-    corner = jnp.round(lax.stop_gradient(pixel[::-1])).astype(int) - reach
-    first = jnp.clip(corner, 0, jnp.array([ny - size[0], nx - size[1]]))
+    box = cube.inside.shape[-2:]
+    size = min(2 * reach + 1, box[0]), min(2 * reach + 1, box[1])
+    first = jnp.round(lax.stop_gradient(pixel[::-1])).astype(int) - reach
+    first = jnp.clip(first, cube.corner, cube.corner + (jnp.array(box) - jnp.array(size)))
     place, within = _places(cube, first, size)
-    inside = _cut(cube.inside, first, size).reshape(len(cube.inside), -1)
-    scale = pixels_per_degree(cube, pixel)
+    inside = cutout(cube.inside, first - cube.corner, size)
+    images = _images(pixel, sigma, cube, reach, first, size)
 
-    def along(axis: int, width: Array) -> tuple[Array, Array]:
-        return spread(first[1 - axis], size[1 - axis], pixel[axis], width * scale[axis], reach - 1.0)
-
-    def point(here: Scalar, weight: Array, gauss: Array) -> Array:
-        (down, _), (right, _) = along(1, gauss), along(0, gauss)
-        return ((here * weight)[:, None] * down).T @ right
-
-    def extended(sigma: Scalar, here: Scalar, weight: Array, gauss: Array, exposure: Array) -> Array:
-        width = jnp.sqrt(jnp.square(gauss) + jnp.square(sigma))
-        (down, above), (right, beside) = along(1, width), along(0, width)
-        # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond.
-        weight = safe_divide(weight, jnp.sum(weight * above * beside))
-        share = jnp.square(sigma / width)
-        plain, exposed = (((x * weight)[:, None] * down).T @ right for x in (here * (1.0 - share), share))
-        return plain + exposure * exposed
-
-    def bins(kernel: Array, *energy: Array) -> Array:
-        counts = (point(*energy) if sigma is None else extended(sigma, *energy)).ravel()
+    def bins(kernel: Array, *image: Array) -> tuple[Array, Array]:
+        right, down, *more = image
+        counts = _outer(down, right)
+        if more:
+            exposed, exposure = more
+            counts = counts + exposure * _outer(exposed, right)
         occupied = jnp.take(counts, place, mode="clip") * jnp.take(kernel, cube.place[:, 0], mode="clip")
         occupied = occupied if within is None else jnp.where(within, occupied, 0.0)
-        return jnp.concatenate([occupied, jnp.take(inside @ counts, cube.plane, mode="clip") * kernel])
+        # A sum, not a matrix product, which would have the image written and read once more.
+        return occupied, jnp.take(jnp.sum(inside * counts[None], axis=(1, 2)), cube.plane, mode="clip") * kernel
 
-    energies = [kernel, _bilinear(cube.exposure, pixel), cube.psf.at(pixel), cube.psf.sigma]
-    if sigma is not None:
-        energies.append(_cut(cube.exposure, first, size))
-    return each(bins, *energies)
+    if flux is None:
+        return jnp.concatenate(each(bins, kernel, *images), axis=1)
+    return jnp.concatenate(each_sum(bins, flux[:, None] * kernel, *images))
 
 
-def _cut(maps: Float[Array, "n lat lon"], first: Int[Array, "2"], size: tuple[int, ...]) -> Array:
-    if size == maps.shape[1:]:
+def _images(
+    pixel: Float[Array, "2"],
+    sigma: Scalar | None,
+    cube: CubeGroup,
+    reach: int,
+    first: Int[Array, "2"],
+    size: tuple[int, ...],
+) -> tuple[Array, ...]:
+    """Per true energy: the factors along x and along y of the image of a source; of an extended one also the factor
+    along y of what is to be multiplied by the exposure of each pixel, and that exposure.
+    """
+    scale = pixels_per_degree(cube, pixel)
+    here, weight, gauss = _bilinear(cube.exposure, pixel)[:, None], cube.psf.at(pixel), jnp.asarray(cube.psf.sigma)
+    width = gauss if sigma is None else jnp.sqrt(jnp.square(gauss) + jnp.square(sigma))
+    (right, beside), (down, above) = (
+        spread(first[1 - axis], size[1 - axis], pixel[axis], width * scale[axis], reach - 1.0) for axis in (0, 1)
+    )
+    if sigma is None:
+        return right, (here * weight)[..., None] * down
+    # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond.
+    weight = safe_divide(weight, jnp.sum(weight * above * beside, axis=1, keepdims=True))
+    share = jnp.square(sigma / width)
+    plain, exposed = (x[..., None] * down for x in (here * (1.0 - share) * weight, share * weight))
+    return right, plain, exposed, cutout(cube.exposure, first, size)
+
+
+@jax.custom_jvp
+def _outer(down: Float[Array, "component lat"], right: Float[Array, "component lon"]) -> Float[Array, "lat lon"]:
+    """The image that is the sum of products of factors. Its derivative is one matrix product as well, not two."""
+    return down.T @ right
+
+
+@_outer.defjvp
+def _outer_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (down, right), (d_down, d_right) = primals, tangents
+    return _outer(down, right), _outer(jnp.concatenate([d_down, down]), jnp.concatenate([right, d_right]))
+
+
+def cutout(maps: Float[Array, "*n lat lon"], first: Int[Array, "2"], size: tuple[int, ...]) -> Array:
+    """Part of maps, from a row and a column on."""
+    leading = maps.shape[:-2]
+    if (*leading, *size) == maps.shape:
         return maps
-    return lax.dynamic_slice(maps, (0, *first), (len(maps), *size))
+    start = jnp.append(jnp.zeros(len(leading), first.dtype), first)
+    return lax.dynamic_slice(maps, tuple(start), (*leading, *size))
 
 
 def _places(
     cube: CubeGroup, first: Int[Array, "2"], size: tuple[int, ...]
 ) -> tuple[Int[Array, "occupied"], Bool[Array, "occupied"] | None]:
     """Index of the occupied bins in a cutout, row by row, and which of them lie in it; None: all."""
-    place = cube.place[:, 1:]
-    if size == cube.exposure.shape[-2:]:
-        return place[:, 0] * size[1] + place[:, 1], None
-    place = place - first[None]
+    place = cube.place[:, 1:] - first[None]
+    index = place[:, 0] * size[1] + place[:, 1]
+    if size == cube.inside.shape[-2:]:
+        return index, None
     within = jnp.all((place >= 0) & (place < jnp.array([size])), axis=1)
-    return jnp.where(within, place[:, 0] * size[1] + place[:, 1], 0), within
+    return jnp.where(within, index, 0), within
 
 
 def pixels_per_degree(cube: CubeGroup, pixel: Float[Array, "2"]) -> Float[Array, "2"]:

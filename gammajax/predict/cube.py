@@ -5,6 +5,7 @@ grid. A source whose shape and place are fixed is folded once (`fold`): what is 
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ from gammajax.numeric.sphere import unit_vector
 from gammajax.numeric.tower import tower
 from gammajax.params.field import ParamSpec, spec_of
 from gammajax.predict.bend import bent
-from gammajax.predict.closed import pixels_per_degree, response_closed
+from gammajax.predict.closed import counts_closed, cutout, pixels_per_degree
 
 
 class Fold(eqx.Module):
@@ -78,46 +79,51 @@ def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
     """The response of a source at rest in each cube of a group."""
 
     def one(cube: CubeGroup, nodes: Array) -> Array:
-        x, response = _movable(spatial, plan, cube)
-        return response(x, cube, nodes)
+        x, counts = _movable(spatial, plan, cube)
+        return counts(x, None, (cube, nodes))
 
     return Fold(each(one, cubes(group), group.nodes[group.axis]))
 
 
 def _moving(spatial: Any, plan: Live, cube: CubeGroup, flux: Array, nodes: Array) -> Float[Array, "bin"]:
     """Counts of a source as a function of its parameters, with derivatives that cost once for all directions."""
-    x, response = _movable(spatial, plan, cube)
-
-    def counts(x: tuple[Scalar, ...], flux: Array, data: tuple[CubeGroup, Array]) -> Array:
-        return _folded(flux, response(x, *data))
-
+    x, counts = _movable(spatial, plan, cube)
     return tower(counts)(x, flux, (cube, nodes))
 
 
 def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, ...], Callable[..., Array]]:
-    """The numbers through which the response of a source depends on its parameters, and the response."""
+    """The numbers through which the counts of a source depend on its shape and place, and its counts.
+
+    They are a function of these numbers, the flux at each true energy and node, and `(cube, nodes)`; without flux they
+    are those per unit of it, (energy_true, node, bin).
+    """
     if plan.factor == 0:
         x, y = cube.projection.pixel(spatial.lon_0, spatial.lat_0, spatial.frame)
         size = (spatial.sigma,) if isinstance(spatial, GaussianSpatial) else ()
-        return (x, y, *size), lambda x, cube, _: _response_closed(x, cube, plan.reach)
+        return (x, y, *size), functools.partial(_counts_closed, plan.reach)
     declared = [field.name for field in dataclasses.fields(spatial) if isinstance(spec_of(field), ParamSpec)]
 
-    def response(x: tuple[Scalar, ...], cube: CubeGroup, nodes: Array) -> Array:
+    def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array]) -> Array:
         here = eqx.tree_at(lambda s: [getattr(s, name) for name in declared], spatial, list(x))
-        return _response_convolved(here, cube, plan.factor, nodes)
+        response = _response_convolved(here, data[0], plan.factor, data[1])
+        return response if flux is None else _folded(flux, response)
 
-    return tuple(getattr(spatial, name) for name in declared), response
+    return tuple(getattr(spatial, name) for name in declared), counts
+
+
+def _counts_closed(
+    reach: int, x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array]
+) -> Float[Array, "bin"] | Float[Array, "energy_true 1 bin"]:
+    """Counts of a point or round Gaussian at pixel (x, y)."""
+    pixel, cube = jnp.stack(x[:2]), data[0]
+    sigma = x[2] if len(x) > 2 else None
+    counts = counts_closed(pixel, sigma, _kernel(pixel, cube), None if flux is None else flux[:, 0], cube, reach)
+    return counts[:, None] if flux is None else counts
 
 
 def cubes(group: CubeGroup) -> Any:
     """What each cube of a group has for itself, for `vmap`."""
     return dataclasses.replace(group, nodes=None, node_weights=None, is_sum=None, plans=())
-
-
-def _response_closed(x: tuple[Scalar, ...], cube: CubeGroup, reach: int) -> Float[Array, "energy_true 1 bin"]:
-    """Counts in the bins per unit of flux of a point or round Gaussian at pixel (x, y)."""
-    pixel = jnp.stack(x[:2])
-    return response_closed(pixel, x[2] if len(x) > 2 else None, _kernel(pixel, cube), cube, reach)[:, None]
 
 
 def _response_convolved(
@@ -144,7 +150,8 @@ def _response_convolved(
     counts = convolved(lit, psf[:, None])
     energy, row, column = jnp.moveaxis(cube.place, -1, 0)
     kernel = _kernel(pixel, cube)[:, None]
-    sums = jnp.einsum("myx,tnyx->tnm", cube.inside, counts)[..., cube.plane]
+    box = cutout(counts, cube.corner, cube.inside.shape[-2:])
+    sums = jnp.einsum("myx,tnyx->tnm", cube.inside, box)[..., cube.plane]
     return jnp.concatenate([counts[..., row, column] * kernel[..., energy], sums * kernel], axis=-1)
 
 
@@ -162,8 +169,11 @@ def _brightness(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Arra
     lon, lat = _directions(cube, spatial.frame, factor)
     if not spatial.energy_dependent:
         return jnp.mean(evaluate(spatial, lon, lat), axis=0)
-    at = nodes[..., None, None]
-    return jnp.mean(jax.vmap(lambda x, y: evaluate(spatial, x, y, at))(lon, lat), axis=0)
+
+    def at(energy: Scalar) -> Array:
+        return jnp.mean(jax.vmap(lambda x, y: evaluate(spatial, x, y, energy))(lon, lat), axis=0)
+
+    return each(at, nodes.ravel()).reshape(*nodes.shape, *cube.lon.shape)
 
 
 def _directions(cube: CubeGroup, frame: str, factor: int) -> tuple[Array, Array]:

@@ -120,11 +120,15 @@ def evaluate(
     if model.energy_dependent and energy is None:
         raise ModelError(f"{type(model).__name__} depends on the energy: give one, evaluate(model, lon, lat, energy)")
     given = (lon, lat, energy) if model.energy_dependent else (lon, lat)
-    given = jnp.broadcast_arrays(*(jnp.asarray(x, dtype=jnp.result_type(float)) for x in given))
-    shape, flat = given[0].shape, [x.reshape(-1) for x in given]
+    given = [jnp.asarray(x, dtype=jnp.result_type(float)) for x in given]
+    # One energy stays one: it is looked up once, not for every direction.
+    each = 2 if len(given) == 3 and given[2].ndim == 0 else len(given)
+    given[:each] = jnp.broadcast_arrays(*given[:each])
+    shape = given[0].shape
+    flat = [x.reshape(-1) for x in given[:each]] + given[each:]
     result = jax.eval_shape(model.brightness, *(jax.ShapeDtypeStruct((), x.dtype) for x in flat))
     if getattr(result, "shape", None) != ():
         found = f"has shape {result.shape}" if hasattr(result, "shape") else f"is a {type(result).__name__}"
         name = f"{type(model).__name__}.brightness"
         raise ModelError(f"{name} must return one number for one direction, but its result {found}")
-    return jax.vmap(model.brightness)(*flat).reshape(shape)
+    return jax.vmap(model.brightness, in_axes=[0] * each + [None] * (len(flat) - each))(*flat).reshape(shape)

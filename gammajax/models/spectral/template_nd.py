@@ -15,7 +15,7 @@ from gammajax.io.yaml import text
 from gammajax.models.spectral.base import SpectralModel
 from gammajax.models.spectral.powerlaw import dimension_of
 from gammajax.models.spectral.scale import SCALES, unscaled
-from gammajax.numeric.interp import bracket, multilinear
+from gammajax.numeric.interp import passages, shares
 from gammajax.params.field import ParamSpec, param, table
 from gammajax.units import DNDE, conversion
 
@@ -76,14 +76,19 @@ class TemplateNDSpectralModel(SpectralModel):
         return self.dimension
 
     def dnde(self, energy: Scalar) -> Scalar:
-        places, k = [], 0
+        parts, k = [], 0
         for (name, _, interp, edges, _), points in zip(self.axes, self._points(), strict=True):
             x = energy if name in _ENERGY else self.coordinates[k]
             k += name not in _ENERGY
-            cell, fraction = bracket(points, SCALES[interp](x))
-            places.append(cell + fraction - (0.5 if edges else 0.0))
-        grid = [jnp.arange(n, dtype=energy.dtype) for n in self.values.shape]
-        return unscaled(multilinear(grid, SCALES["log"](self.values), places), "log")
+            place = jnp.sum(passages(points, SCALES[interp](x), extend=True)) - (0.5 if edges else 0.0)
+            parts.append((name in _ENERGY, shares(jnp.arange(len(points) - edges) + 0.0, place, extend=True)))
+        # The energy comes last: what the parameters alone decide is the same for all energies.
+        table = SCALES["log"](self.values)
+        for axis, (_, share) in sorted(enumerate(parts), key=lambda part: part[1][0]):
+            shape = [1] * table.ndim
+            shape[axis] = len(share)
+            table = jnp.sum(table * share.reshape(shape), axis=axis, keepdims=True)
+        return unscaled(table.squeeze(), "log")
 
     def _points(self) -> list[Array]:
         ends = [*(begin for *_, begin in self.axes[1:]), self.points.size]
