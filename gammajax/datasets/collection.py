@@ -145,14 +145,15 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
     else:
         edges = np.asarray(dataset.energy)
         counts, background = np.asarray(dataset.counts)[mask], np.asarray(dataset.background)[mask]
+    used = mask.reshape(len(mask), -1).any(axis=1)
     return {
         "name": dataset.name,
         "type": type(dataset).__name__,
         "telescope": dataset.provenance.telescope,
         "livetime_h": round(float(dataset.livetime) / 3600, 3),
         "n_bins": int(mask.sum()),
-        "energy_min_TeV": float(f"{edges[:-1][mask].min():.4g}") if mask.any() else np.nan,
-        "energy_max_TeV": float(f"{edges[1:][mask].max():.4g}") if mask.any() else np.nan,
+        "energy_min_TeV": float(f"{edges[:-1][used].min():.4g}") if mask.any() else np.nan,
+        "energy_max_TeV": float(f"{edges[1:][used].max():.4g}") if mask.any() else np.nan,
         "counts": float(counts.sum()),
         "background": round(float(background.sum()), 2),
         "excess": round(float(counts.sum() - background.sum()), 2),
