@@ -4,6 +4,8 @@
 w_g >= 0 that sum to one. Between the points where the PSF is known the weights are linear, and so is the PSF.
 """
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
@@ -16,7 +18,12 @@ from gammajax._typing import Array, Float
 from gammajax.numeric.interp import shares
 
 COMPONENTS = 12
-"""Gaussians per energy; those that no place needs are dropped."""
+"""Most Gaussians per energy."""
+_STEP = 0.05
+"""Of the logarithm of the width on the ladder."""
+_SEEN = 3e-5
+"""Share of the PSF times the square of the logarithm of widths."""
+_PLACES, _REFINEMENTS = 16, 20
 
 
 class MixturePSF(eqx.Module):
@@ -40,50 +47,105 @@ def at_pixel(values: Any, x: Any, y: Any, pixel: Float[Array, "2"]) -> Array:
 
 
 def fit_gaussians(
-    rad_edges: Float[np.ndarray, "edge"], content: Float[np.ndarray, "place rad"], components: int = COMPONENTS
+    rad: Float[np.ndarray, "rad"], density: Float[np.ndarray, "place rad"], components: int = COMPONENTS
 ) -> tuple[Float[np.ndarray, "component"], Float[np.ndarray, "place component"]]:
-    """Widths [deg] and weights of Gaussians that hold the same share of events in each ring as a PSF.
+    """Widths [deg] and weights of Gaussians that have the density of a PSF at radii [deg], at several places.
 
-    `rad_edges` are the radii [deg] between rings, `content` the share of events in each ring at several places. Rings
-    count by the square root of their area: what matters is the error of the density. Places without PSF get weights
-    of zero; of the others one in all lies inside the last radius.
+    Radii count by the area of the ring around them. Places without PSF get weights of zero; of the others one in all
+    lies inside the last radius.
     """
-    total = content.sum(axis=1)
+    edges = np.concatenate([[0.0], 0.5 * (rad[1:] + rad[:-1]), rad[-1:]])
+    area = np.pi * np.diff(edges**2)
+    total = density @ area
     known = total > 0
     if not np.any(known):
-        return np.ones(1), np.zeros((len(content), 1))
-    share = content / np.where(known, total, 1.0)[:, None]
-    radius = _containment(rad_edges, share[known], 0.68)
-    sigma = np.geomspace(max(radius.min() / 8.0, 1e-4), 0.7 * rad_edges[-1], components)
-    inner, outer = rad_edges[:-1, None], rad_edges[1:, None]
-    rings = np.exp(-0.5 * (inner / sigma) ** 2) - np.exp(-0.5 * (outer / sigma) ** 2)
-    scale = 1.0 / np.sqrt(outer**2 - inner**2)
-    weights = np.zeros((len(content), components))
-    for row in np.flatnonzero(known):
-        weights[row], _ = nnls(rings * scale, share[row] * scale[:, 0], maxiter=100 * components)
-    used = np.any(weights > 1e-6 * weights.sum(axis=1, keepdims=True).max(), axis=0)
-    inside = weights @ rings.sum(axis=0)
-    return sigma[used], weights[:, used] / np.where(known, inside, 1.0)[:, None]
+        return np.ones(1), np.zeros((len(density), 1))
+    table = _Table(rad, area, edges, density[known] / total[known, None])
+    sigma = table.widths(components)
+    weights = np.zeros((len(density), len(sigma)))
+    weights[known] = table.weights(sigma)
+    inside = weights @ -np.expm1(-0.5 * (rad[-1] / sigma) ** 2)
+    return sigma, weights / np.where(known, inside, 1.0)[:, None]
 
 
-def _containment(rad_edges: np.ndarray, share: np.ndarray, level: float) -> np.ndarray:
-    inside = np.concatenate([np.zeros((len(share), 1)), np.cumsum(share, axis=1)], axis=1)
-    return np.array([np.interp(level, row, rad_edges) for row in inside])
+@dataclass(frozen=True)
+class _Table:
+    """A PSF at several places, one in all inside the last radius."""
 
+    rad: Float[np.ndarray, "rad"]
+    area: Float[np.ndarray, "rad"]
+    """Of the ring around each radius."""
+    edges: Float[np.ndarray, "rad+1"]
+    density: Float[np.ndarray, "place rad"]
 
-def ring_content(
-    rad: Float[np.ndarray, "rad"], density: Float[np.ndarray, "place rad"]
-) -> tuple[Float[np.ndarray, "edge"], Float[np.ndarray, "place rad-1"]]:
-    """Radii and share of events between them, for a density [sr-1] that is linear between its radii [deg].
+    def widths(self, most: int) -> np.ndarray:
+        """At most so many widths, of which Gaussians describe the PSF at every place: found at a few places."""
+        few = dataclasses.replace(self, density=self.density[thinned(len(self.density), _PLACES)])
+        # A Gaussian inside the first radius is seen by no point of the table: its weight would be arbitrary.
+        smallest = max(self._containment(0.68).min() / 8.0, self.rad[self.rad > 0][0])
+        ladder = np.arange(np.log(smallest), np.log(max(0.7 * self.rad[-1], 1.01 * smallest)), _STEP)
+        x = few._merged(ladder, most)
+        slope, curvature, best = few._normal(x)
+        damping = 1e-2
+        for _ in range(_REFINEMENTS):
+            size = np.sqrt(np.diag(curvature) + 1e-300)
+            scaled = curvature / np.outer(size, size) + damping * np.eye(len(x))
+            move = np.clip(np.linalg.solve(scaled, slope / size) / size, -0.3, 0.3)
+            trial = np.sort(np.clip(x + move, ladder[0], ladder[-1]))
+            found = few._normal(trial)
+            better = found[2] < best
+            damping *= 0.2 if better else 5.0
+            if better:
+                x, (slope, curvature, best) = trial, found
+        return np.exp(x)
 
-    The integral of `2 pi r rho(r)` is exact for that rule; the density is constant inside the first radius.
-    """
-    if rad[0] > 0:
-        rad, density = np.concatenate([[0.0], rad]), np.concatenate([density[:, :1], density], axis=1)
-    r = np.radians(rad)
-    slope = np.diff(density, axis=1) / np.diff(r)
-    level = density[:, :-1] - slope * r[:-1]
-    return rad, np.pi * level * np.diff(r**2) + 2.0 * np.pi / 3.0 * slope * np.diff(r**3)
+    def _merged(self, ladder: np.ndarray, most: int) -> np.ndarray:
+        """Of the logarithms of widths of a fine ladder those that are used.
+
+        The nearest are merged, the least seen ones first, as long as there are too many or the merger is not seen.
+        """
+        weights = self.weights(np.exp(ladder)).max(axis=0)
+        used = weights > 1e-6 * weights.max()
+        x, weights = ladder[used], weights[used]
+        while len(x) > 1:
+            # Two Gaussians differ from the one between them by the variance of their logarithms.
+            cost = weights[1:] * weights[:-1] / (weights[1:] + weights[:-1]) * np.diff(x) ** 2
+            i = int(np.argmin(cost))
+            if len(x) <= most and cost[i] > _SEEN:
+                break
+            both = weights[i] + weights[i + 1]
+            x[i] = (weights[i] * x[i] + weights[i + 1] * x[i + 1]) / both
+            weights[i] = both
+            x, weights = np.delete(x, i + 1), np.delete(weights, i + 1)
+        return x
+
+    def _normal(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Normal equations of the logarithms of all widths, the weights following (variable projection), and the
+        square of what is left. Reference: L. Kaufman, BIT 15, 49 (1975).
+        """
+        sigma, scale = np.exp(x), np.sqrt(self.area)
+        gauss = self._gauss(sigma) * scale[:, None]
+        change = gauss * ((self.rad[:, None] / sigma) ** 2 - 2.0)
+        slope, curvature, error = np.zeros(len(x)), np.zeros((len(x), len(x))), 0.0
+        for weight, row in zip(self.weights(sigma), self.density, strict=True):
+            basis, _ = np.linalg.qr(gauss[:, weight > 0])
+            moves, left = change * weight, row * scale - gauss @ weight
+            moves -= basis @ (basis.T @ moves)
+            slope, curvature, error = slope + moves.T @ left, curvature + moves.T @ moves, error + float(left @ left)
+        return slope, curvature, error
+
+    def _gauss(self, sigma: np.ndarray) -> np.ndarray:
+        return np.exp(-0.5 * (self.rad[:, None] / sigma) ** 2) / (2.0 * np.pi * sigma**2)
+
+    def weights(self, sigma: np.ndarray) -> np.ndarray:
+        """Weights of Gaussians, none below zero, that come nearest to the density."""
+        scale = np.sqrt(self.area)
+        gauss = self._gauss(sigma) * scale[:, None]
+        return np.array([nnls(gauss, row * scale, maxiter=100 * len(sigma))[0] for row in self.density])
+
+    def _containment(self, level: float) -> np.ndarray:
+        inside = np.cumsum(self.density * self.area, axis=1)
+        return np.array([np.interp(level, row, self.edges[1:]) for row in inside])
 
 
 def mixture_of(
@@ -104,8 +166,7 @@ def mixture_of(
     sigma, weight = np.ones((n, 1)), np.zeros((n, 1, ny, nx))
     fits = []
     for plane in density:
-        edges, content = ring_content(rad, plane.reshape(len(rad), -1).T)
-        fits.append(fit_gaussians(edges, np.maximum(content, 0.0)))
+        fits.append(fit_gaussians(rad, np.maximum(plane.reshape(len(rad), -1).T, 0.0)))
     size = max(len(s) for s, _ in fits)
     sigma, weight = np.ones((n, size)), np.zeros((n, size, ny, nx))
     for i, (s, w) in enumerate(fits):
