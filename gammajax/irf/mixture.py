@@ -164,9 +164,7 @@ def mixture_of(
     density = density[:, :, rows][..., columns]
     n, _, ny, nx = density.shape
     sigma, weight = np.ones((n, 1)), np.zeros((n, 1, ny, nx))
-    fits = []
-    for plane in density:
-        fits.append(fit_gaussians(rad, np.maximum(plane.reshape(len(rad), -1).T, 0.0)))
+    fits = [fit_gaussians(rad, np.maximum(plane.reshape(len(rad), -1).T, 0.0)) for plane in density]
     size = max(len(s) for s, _ in fits)
     sigma, weight = np.ones((n, size)), np.zeros((n, size, ny, nx))
     for i, (s, w) in enumerate(fits):
