@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-NOTEBOOKS = ["joint_crab", "pks2155_ebl", "systematics", "own_model"]
+NOTEBOOKS = ["joint_crab", "pks2155_ebl", "systematics", "own_model", "rxj1713_cube"]
 
 
 def content(name: str) -> dict[str, Any]:
