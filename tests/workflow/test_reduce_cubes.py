@@ -291,7 +291,9 @@ def test_rx_j1713(run, gammajax_data, tmp_path):
     content["observations"]["obs_ids"] = [20326, 20327]
     content["datasets"]["geom"]["wcs"] |= {"skydir": skydir(*place), "width": {"width": "4 deg", "height": "4 deg"}}
     content["datasets"]["geom"]["selection"]["offset_max"] = "2.5 deg"
+    content["datasets"]["geom"]["axes"]["energy"] = {"min": "0.5 TeV", "max": "20 TeV", "nbins": 6}
     content["datasets"]["safe_mask"]["parameters"]["offset_max"] = "2 deg"
+    content["fit"] = {"fit_range": {"min": "0.5 TeV"}}
     result = run("reduce", save(tmp_path / "config.yaml", content), "--out", tmp_path / "out")
     assert "1 datasets, 0 failed runs" in result.stdout
     save(tmp_path / "models.yaml", models(*place, 2e-11, "GaussianSpatialModel", sigma=0.4))
@@ -303,5 +305,7 @@ def test_rx_j1713(run, gammajax_data, tmp_path):
     found = {p["path"]: (p["value"], p["error"]) for p in fit["parameters"]}
     assert found["bkg.spectral.norm"][0] == pytest.approx(1.0, abs=4 * found["bkg.spectral.norm"][1])
     amplitude, error = found["src.spectral.amplitude"]
+    # 1e-12 cm-2 s-1 TeV-1 at 1 TeV: 23 in H.E.S.S. (2018), A&A 612, A6
     assert amplitude > 4 * error
+    assert amplitude == pytest.approx(2.3e-11, abs=3 * error)
     assert found["src.spatial.sigma"][0] == pytest.approx(0.4, abs=0.2)
