@@ -158,17 +158,17 @@ def sample(
 
 @command
 def reduce(
-    config: Annotated[Path, typer.Argument(help="YAML with the keys of Gammapy's analysis configuration (1D)")],
+    config: Annotated[Path, typer.Argument(help="YAML with the keys of Gammapy's analysis configuration")],
     out: Out,
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted call stopped")] = False,
 ) -> None:
-    """Reduce DL3 runs to on-off spectra; write datasets.yaml, OGIP files and reduction.json."""
-    from gammajax.workflow.config import ReductionConfig
+    """Reduce DL3 runs to spectra (1d) or cubes (3d); write datasets.yaml, its files and reduction.json."""
+    from gammajax.workflow.config import read_config
     from gammajax.workflow.reduce import run_reduction
 
-    parsed = ReductionConfig.read(config)
-    for section in parsed.not_used:
-        _say(f"note: the section {section!r} is not used by reduce")
+    parsed = read_config(config)
+    for key in parsed.not_used:
+        _say(f"note: {key!r} is not used by reduce")
     reduction = run_reduction(parsed, out, resume=resume)
     console.print(repr(reduction), markup=False, highlight=False, soft_wrap=True)
     console.print(f"written to {out / 'datasets.yaml'}", markup=False, highlight=False)

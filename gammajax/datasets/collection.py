@@ -124,6 +124,8 @@ def _fit_range(dataset: Dataset) -> dict[str, Any]:
     """The fit range as an entry of a datasets YAML; nothing if all bins are in it, or if the file itself holds it."""
     if isinstance(dataset, FluxPointsDataset):
         return {"stat_type": dataset.stat_type}
+    if isinstance(dataset, MapDataset):
+        return {}
     mask, edges = np.asarray(dataset.mask_fit), np.asarray(dataset.energy)
     if mask.all():
         return {}

@@ -63,9 +63,7 @@ def write_dataset(dataset: Dataset, folder: Path) -> str:
 
     OGIP files cannot hold a background that was not measured as off counts.
     """
-    # A name may hold any character, a file's name may not; the number keeps apart what would become equal.
-    stem = re.sub(r"[^A-Za-z0-9_.+-]", "_", dataset.name)
-    stem = stem if stem == dataset.name else f"{stem}-{zlib.crc32(dataset.name.encode()):08x}"
+    stem = file_stem(dataset.name)
     if isinstance(dataset, FluxPointsDataset):
         file = f"{stem}.fits"
         dataset.write(folder / file)
@@ -79,6 +77,13 @@ def write_dataset(dataset: Dataset, folder: Path) -> str:
         file = f"{stem}.fits"
         write_gadf(_to_gadf(dataset), folder / file)
     return file
+
+
+def file_stem(name: str) -> str:
+    """What a file of a dataset is called: its name, without characters that file names should not have."""
+    stem = re.sub(r"[^A-Za-z0-9_.+-]", "_", name)
+    # the number keeps apart what would become equal
+    return stem if stem == name else f"{stem}-{zlib.crc32(name.encode()):08x}"
 
 
 def _from_ogip(found: OgipSpectrum, name: str | None) -> Dataset:

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 
 from gammajax.datasets.collection import Datasets
+from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.files import file_stem
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
@@ -85,11 +87,16 @@ def write_fit(result: Fit, out: Path, *, read_seconds: float = 0.0) -> None:
 
 
 def write_fit_plots(datasets: Datasets, result: Fit, out: Path, posterior: Posterior | None = None) -> list[Path]:
-    """Write the counts of all datasets and the SED of each model; with the posterior band where there is one."""
-    from gammajax.plot import plot_counts, plot_sed, save
+    """Write the counts of all spectra, residual maps of cubes, and the SED of each model.
+
+    SEDs have the band of the posterior where there is one.
+    """
+    from gammajax.plot import plot_counts, plot_residual_map, plot_sed, save
 
     counts = [d for d in datasets if isinstance(d, SpectrumDataset | SpectrumDatasetOnOff)]
     written = [save(plot_counts(counts, result.models), out / "counts.png")] if counts else []
+    cubes = [d for d in datasets if isinstance(d, MapDataset) and d.mask.any()]
+    written += [save(plot_residual_map(d, result), out / f"residuals_{file_stem(d.name)}.png") for d in cubes]
     bounds = energy_range(datasets)
     for name in result.models.sources:
         figure = plot_sed(result, name, bounds, posterior=posterior)
@@ -99,7 +106,8 @@ def write_fit_plots(datasets: Datasets, result: Fit, out: Path, posterior: Poste
 
 def energy_range(datasets: Datasets) -> tuple[float, float]:
     """Lowest and highest energy of the bins that take part in the likelihood [TeV]."""
-    edges = [(*_bounds(d), np.asarray(d.mask)) for d in datasets]
+    # of a cube an energy takes part if any of its pixels does
+    edges = [(*_bounds(d), np.asarray(d.mask).reshape(len(d.mask), -1).any(axis=1)) for d in datasets]
     used = [(low[mask].min(), high[mask].max()) for low, high, mask in edges if mask.any()]
     return float(min(low for low, _ in used)), float(max(high for _, high in used))
 

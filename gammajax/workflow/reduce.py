@@ -1,68 +1,56 @@
-"""`gammajax reduce`: from a configuration to datasets YAML and OGIP files."""
+"""`gammajax reduce`: from a configuration to datasets YAML and the files that it names."""
 
 from collections.abc import Callable, Collection
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from astropy.coordinates import SkyCoord
-
-from gammajax.data import DataStore, Observations
+from gammajax.data import Observations
 from gammajax.datasets.collection import Datasets
 from gammajax.datasets.files import read_dataset, write_dataset
 from gammajax.datasets.spectrum import Spectrum
-from gammajax.errors import ConfigError, EmptyRun
-from gammajax.infer.fit import versions
+from gammajax.errors import EmptyRun
 from gammajax.infer.stopwatch import Stopwatch
-from gammajax.io.json import read_json, write_json
-from gammajax.io.regions import read_region
-from gammajax.io.skymap import read_exclusion_mask
+from gammajax.io.json import write_json
 from gammajax.reduce.pipeline import Reduction, reduce_spectra, stacked
 from gammajax.workflow.config import ReductionConfig
+from gammajax.workflow.cube_config import CubeReductionConfig
+from gammajax.workflow.reduce_cubes import cubes
+from gammajax.workflow.runs import REPORT, begun, excluded, head, selected, some, workers
 
-REPORT = "reduction.json"
+__all__ = ["reduced", "run_reduction", "selected"]
 
 
 def run_reduction(
-    config: ReductionConfig, out: str | Path, *, progress: bool = True, resume: bool = False
+    config: ReductionConfig | CubeReductionConfig, out: str | Path, *, progress: bool = True, resume: bool = False
 ) -> Reduction:
-    """Reduce what the configuration asks for; write `datasets.yaml`, OGIP files and `reduction.json` into `out`.
+    """Reduce what the configuration asks for; write `datasets.yaml`, its files and `reduction.json` into `out`.
 
-    Each run is written as soon as it is reduced (into `out/runs` if they are stacked). With `resume`, the runs that an
-    interrupted call with the same configuration left there are read, and only the others are reduced; the DL3 data
-    are taken to be the same. Raises `ConfigError` if `out` was made with another configuration or gammajax version.
+    Each run is written as soon as it is reduced: spectra into `out`, cubes and what is stacked into `out/runs`. With
+    `resume`, the runs that an interrupted call with the same configuration left there are read, and only the others
+    are reduced; the DL3 data are taken to be the same. Raises `ConfigError` if `out` was made with another
+    configuration or gammajax version.
 
     Runs that fail are named in `reduction.json`; raises `EmptyRun` if none is left.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    earlier = _earlier(config, out) if resume else {}
-    folder = _runs(config, out)
-    folder.mkdir(exist_ok=True)
-    saved = {name: str(read_json(out / REPORT)["runs"][name]) for name in earlier}
-
-    def save(dataset: Spectrum) -> None:
-        saved[dataset.name] = write_dataset(dataset, folder)
-        report = {"complete": False, "datasets": list(saved), "runs": saved}
-        write_json({**_head(config), **report}, out / REPORT)
-
+    earlier = begun(config, out) if resume else {}
     with Stopwatch() as watch:
-        reduction = reduced(config, progress=progress, done=earlier, each=save)
+        if isinstance(config, CubeReductionConfig):
+            reduction, about = cubes(config, out, earlier, progress)
+        else:
+            reduction, about = _spectra(config, out, earlier, progress)
         if not reduction.datasets:
-            none = f"none of {config.datastore} is selected by observations.obs_ids, obs_cone and obs_time"
-            raise EmptyRun("no run could be reduced: " + ("; ".join(reduction.failures.values()) or none))
+            raise EmptyRun("no run could be reduced: " + "; ".join(reduction.failures.values()))
         datasets = Datasets(reduction.datasets)
         if config.fit_range is not None:
             datasets = datasets.select_energy(*config.fit_range)
         datasets.write(out)
     report: dict[str, Any] = {
-        **_head(config),
+        **head(config),
         "complete": True,
         "datasets": datasets.names,
-        "runs": saved,
-        "resumed": list(earlier),
+        **about,
         "failures": {str(run): message for run, message in reduction.failures.items()},
         "not_used": list(config.not_used),
         "timings": {"compile": watch.compile, "run": watch.run, "total": watch.total},
@@ -71,63 +59,43 @@ def run_reduction(
     return reduction
 
 
-def _head(config: ReductionConfig) -> dict[str, Any]:
-    return {"configuration": config.fingerprint, "versions": versions()}
+def _spectra(
+    config: ReductionConfig, out: Path, earlier: dict[str, Any], progress: bool
+) -> tuple[Reduction, dict[str, Any]]:
+    """The spectra, and what the report says about their runs: files by name, and which were there before."""
+    folder = out / "runs" if config.stack else out
+    folder.mkdir(exist_ok=True)
+    saved = {name: str(file) for name, file in earlier.get("runs", {}).items()}
+    done = {name: read_dataset(folder / file, name=name) for name, file in saved.items()}
 
+    def save(dataset: Spectrum) -> None:
+        saved[dataset.name] = write_dataset(dataset, folder)
+        report = {"complete": False, "datasets": list(saved), "runs": saved}
+        write_json({**head(config), **report}, out / REPORT)
 
-def _runs(config: ReductionConfig, out: Path) -> Path:
-    """Where the datasets of single runs are kept."""
-    return out / "runs" if config.stack else out
-
-
-def _earlier(config: ReductionConfig, out: Path) -> dict[str, Any]:
-    """The datasets that an earlier call with this configuration finished, by name; none where nothing was begun."""
-    if not (out / REPORT).is_file():
-        return {}
-    report = read_json(out / REPORT)
-    begun = report.get("configuration") if isinstance(report, dict) else None
-    if begun != config.fingerprint or report["versions"]["gammajax"] != versions()["gammajax"]:
-        raise ConfigError(
-            f"{out / REPORT} was made with another configuration or version: take another folder, or do not resume"
-        )
-    return {name: read_dataset(_runs(config, out) / file, name=name) for name, file in report["runs"].items()}
-
-
-def selected(config: ReductionConfig) -> Observations:
-    """The runs of a configuration, cut to its time interval; `failures` names those that cannot be had."""
-    store = DataStore.from_dir(config.datastore)
-    ids = store.obs_ids if config.obs_ids is None else config.obs_ids
-    if config.cone is not None:
-        position = SkyCoord(config.cone.ra, config.cone.dec, unit="deg")
-        ids = store.select(ids, cone=(position, config.cone.radius))
-    runs = store.observations(ids, required=config.required_irf)
-    return runs if config.time is None else runs.select_time(config.time)
+    reduction = reduced(config, progress=progress, done=done, each=save)
+    return reduction, {"runs": saved, "resumed": list(done)}
 
 
 def reduced(
     config: ReductionConfig,
     *,
     progress: bool = True,
-    done: dict[str, Spectrum] | None = None,
+    done: dict[str, Any] | None = None,
     each: Callable[[Spectrum], object] | None = None,
 ) -> Reduction:
-    """The datasets of a configuration, in memory; those in `done` (by name) are taken as they are.
+    """The spectra of a configuration, in memory; those in `done` (by name) are taken as they are.
 
     `each` is called with every new one, as in `reduce_spectra`.
     """
-    runs, done = selected(config), done or {}
-    mask: Any = None
-    if config.exclusion is not None:
-        mask = (read_region if config.exclusion.suffix == ".reg" else read_exclusion_mask)(config.exclusion)
-    # Processes are spawned: a forked copy of a process with JAX threads can hang.
-    pool = ProcessPoolExecutor(config.n_jobs, get_context("spawn")) if config.n_jobs > 1 else nullcontext()
-    with pool as executor:
+    runs, done = some(config), done or {}
+    with workers(config) as executor:
         new = reduce_spectra(
             _without(runs, done),
             config.on_region,
             energy=config.energy,
             energy_true=config.energy_true,
-            exclusion_mask=mask,
+            exclusion_mask=excluded(config),
             background=config.background,
             containment_correction=config.containment_correction,
             safe_mask=config.safe_mask,

@@ -14,7 +14,7 @@ from gammajax.errors import (
     NoSuchObservation,
     UnitMismatch,
 )
-from gammajax.workflow.config import ReductionConfig
+from gammajax.workflow.config import ReductionConfig, read_config
 from gammajax.workflow.reduce import run_reduction
 
 
@@ -76,8 +76,15 @@ def config(section, **changes):
     return make
 
 
+def cubes(**changes):
+    """The configuration for cubes of scaled backgrounds, with other entries in its WCS."""
+    skydir = {"frame": "icrs", "lon": "83.63 deg", "lat": "22.01 deg"}
+    geom = {"wcs": {"skydir": skydir, **changes}}
+    return config("datasets", type="3d", stack=True, geom=geom, background={"method": "fov_background"})
+
+
 def run(path):
-    return run_reduction(ReductionConfig.read(path), path.parent / "out", progress=False)
+    return run_reduction(read_config(path), path.parent / "out", progress=False)
 
 
 CONE = {"frame": "icrs", "lon": "83 deg", "lat": "22 deg", "radius": "1 deg"}
@@ -100,6 +107,12 @@ CONFIG = [
     Case("a response nobody knows", config("observations", required_irf=["aefff"]), parse, ConfigError, "observations.required_irf has 'aefff'; nearest: 'aeff'"),
     Case("a response nobody has", config("observations", required_irf=["bkg"]), run, EmptyRun, "run 11 lacks the required bkg"),
     Case("3d", config("datasets", type="3d"), parse, ConfigError, "datasets.type is '3d': only '1d' can be reduced"),
+    Case("2d", config("datasets", type="2d"), read_config, ConfigError, "datasets.type is '2d': '1d' (spectra) or '3d' (cubes) can be reduced"),
+    Case("cubes of reflected regions", config("datasets", type="3d"), read_config, ConfigError, "datasets.background.method is 'reflected', which is for spectra"),
+    Case("cubes nowhere", cubes(skydir=None), read_config, ConfigError, "datasets.geom.wcs.skydir.lon is missing"),
+    Case("cubes without a background response", cubes(binsize="0.2 deg"), run, EmptyRun, "run 11", "background"),
+    Case("cubes of more pixels than there are", cubes(binsize="1e-9 deg"), read_config, ConfigError, "datasets.geom.wcs.binsize: 1e-09 deg makes 5e+09 pixels a side", "check the units"),
+    Case("cubes in a projection nobody knows", cubes(proj="XYZ"), read_config, ConfigError, "datasets.geom.wcs: 'XYZ' is no projection"),
     Case("no axis maximum", config("datasets.geom.axes.energy", max=None), parse, ConfigError, "datasets.geom.axes.energy.max is missing"),
     Case("an axis in deg", config("datasets.geom.axes.energy", max="5 deg"), parse, ConfigError, "datasets.geom.axes.energy.max is of kind energy"),
     Case("an axis upside down", config("datasets.geom.axes.energy", max="0.1 TeV"), parse, ConfigError, "datasets.geom.axes.energy", "0 < energy_min < energy_max"),

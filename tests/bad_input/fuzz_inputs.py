@@ -181,6 +181,10 @@ SAFE = {
                    "position": {"frame": "galactic", "lon": "0 deg", "lat": "1 deg"},
                    "energy_min": "0.1 TeV", "energy_max": "100 TeV"},
 }  # fmt: skip
+WCS = {
+    "skydir": {"frame": "galactic", "lon": "184.56 deg", "lat": "-5.78 deg"}, "binsize": "0.05 deg", "proj": "TAN",
+    "width": {"width": "3 deg", "height": "2 deg"}, "binsize_irf": "0.5 deg",
+}  # fmt: skip
 CONFIGS: dict[str, Any] = {
     "plain": TEXTS["config.yaml"],
     "much": {
@@ -198,10 +202,20 @@ CONFIGS: dict[str, Any] = {
         "observations": {"datastore": "dl3"},
         "datasets": {"on_region": "icrs;circle(83.63, 22.01, 0.11)", "background": PHASE, "safe_mask": {"methods": []}},
     },
+    "cubes": {
+        "observations": {"datastore": "dl3"},
+        "datasets": {
+            "type": "3d", "map_selection": ["counts", "exposure", "background", "psf", "edisp"],
+            "geom": {**TEXTS["config.yaml"]["datasets"]["geom"], "wcs": WCS, "selection": {"offset_max": "2 deg"}},
+            "background": {"method": "fov_background", "exclusion": "icrs;circle(83.63, 22.01, 0.3)",
+                           "parameters": {"method": "fit", "spectral_model": "pl-norm", "min_counts": 3}},
+        },
+    },
 }  # fmt: skip
 
 
 WORDS_OF_CONFIGS = (
+    "fov_background", "ring",
     "phase", "irf", "none", "reflected", "WobbleRegionsFinder", "3d", "DL4", "galactic", "fk5", "altaz", "itrs",
     "bkg-peak", "icrs;box(1,2,3,4)", "icrs;polygon(1,2,3)", "image;circle(1,2,3)", "circle(83, 22, 1)", "a.reg",
     "runs.txt", "c.fits", "sed.fits", [0.1, 0.2], [["a", "b"]], {"a": [11], "b": [11]}, "12:00:00 deg", "5h34m",

@@ -28,7 +28,7 @@ from gammajax.reduce.background import IRFBackground
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
 from gammajax.reduce.safe_mask import SafeMask
 from gammajax.reduce.spectrum import reduce_observation
-from gammajax.workflow.config import ReductionConfig
+from gammajax.workflow.config import read_config
 
 MANY = int(os.environ.get("GAMMAJAX_FUZZ", "0"))
 
@@ -215,7 +215,7 @@ def test_damaged_configurations(folder, text):
     path = folder / "config.yaml"
     path.write_text(text)
     with tried:
-        config = ReductionConfig.read(path)
+        config = read_config(path)
         assert repr(config)
         assert config.fingerprint
 
@@ -246,4 +246,4 @@ def test_texts_are_sound(folder):
     assert len(gj.Datasets.read(path)) == 3
     for content in fuzz_inputs.CONFIGS.values():
         path.write_text(damaged_yaml.written(content))
-        assert ReductionConfig.read(path).fingerprint
+        assert read_config(path).fingerprint

@@ -3,14 +3,11 @@
 import json
 from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 import gammajax as gj
-from gammajax.cli import app
 from gammajax.errors import ConfigError
 from gammajax.workflow import analyse
 
@@ -39,27 +36,6 @@ MODELS = {
         }
     ]
 }
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Call the command line in this process, with a compile cache of its own."""
-    cache = tmp_path_factory.mktemp("cache")
-    names = (
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_min_entry_size_bytes",
-    )
-    before = {name: getattr(jax.config, name) for name in names}
-
-    def call(*arguments, code=0, cache=cache):
-        result = CliRunner().invoke(app, [str(a) for a in arguments], env={"GAMMAJAX_CACHE": str(cache)})
-        assert result.exit_code == code, result.output
-        return result
-
-    yield call
-    for name, value in before.items():
-        jax.config.update(name, value)
 
 
 @pytest.fixture(scope="module")
