@@ -13,6 +13,8 @@ from gammajax.io.map_dataset import EdispMap, PsfMap
 CENTRE = (83.63, 22.01)
 ENERGY = np.geomspace(1.0, 10.0, 4)
 ENERGY_TRUE = np.geomspace(0.7, 14.0, 6)
+NESTED = np.concatenate([[0.7], np.geomspace(1.0, 10.0, 7), [14.0]])
+"""Bins of true energy that lie in one bin of energy each, or outside of all."""
 RAD = np.linspace(0.0025, 0.6, 120)
 
 
@@ -21,28 +23,30 @@ def king(r, sigma, gamma=4.0):
     return (1 - 1 / gamma) / (2 * np.pi * np.radians(sigma) ** 2) * (1 + r**2 / (2 * gamma * sigma**2)) ** -gamma
 
 
-def psf_map() -> PsfMap:
+def psf_map(true=ENERGY_TRUE) -> PsfMap:
     """A King profile that narrows with energy, the same everywhere."""
-    centres = np.sqrt(ENERGY_TRUE[1:] * ENERGY_TRUE[:-1])
+    centres = np.sqrt(true[1:] * true[:-1])
     values = np.stack([king(RAD, 0.09 * e**-0.2) for e in centres])[:, :, None, None]
     step = RAD[1] - RAD[0]
     edges = np.append(RAD - step / 2, RAD[-1] + step / 2)
-    return PsfMap(None, centres, RAD, values, False, edges, ENERGY_TRUE)
+    return PsfMap(None, centres, RAD, values, False, edges, true)
 
 
-def edisp_map() -> EdispMap:
+def edisp_map(true=ENERGY_TRUE) -> EdispMap:
     """A tenth of resolution in energy."""
-    centres = np.sqrt(ENERGY_TRUE[1:] * ENERGY_TRUE[:-1])
+    centres = np.sqrt(true[1:] * true[:-1])
     below = norm.cdf(np.log(ENERGY[None] / centres[:, None]) / 0.1)
-    return EdispMap(None, ENERGY_TRUE, ENERGY, None, np.diff(below, axis=1)[:, :, None, None], True)
+    return EdispMap(None, true, ENERGY, None, np.diff(below, axis=1)[:, :, None, None], True)
 
 
 @functools.cache
-def cube(name="cube", *, size=(24, 30), binsz=0.05, proj="TAN", level=1.0, counts=True) -> MapDataset:
+def cube(name="cube", *, size=(24, 30), binsz=0.05, proj="TAN", level=1.0, counts=True, nested=False) -> MapDataset:
     """Counts, a sloping exposure, a falling background, a mask with a hole."""
     grid = SkyGrid.create(CENTRE, binsz=binsz, npix=size[::-1], proj=proj)
     y, x = np.indices(grid.shape) - (np.array(grid.shape)[:, None, None] - 1) / 2
-    exposure = 1e14 * (1 + 0.01 * x - 0.006 * y) * np.array([0.3, 0.6, 0.9, 1.0, 1.1])[:, None, None]
+    true = NESTED if nested else ENERGY_TRUE
+    level_true = np.interp(np.linspace(0, 4, len(true) - 1), np.arange(5), [0.3, 0.6, 0.9, 1.0, 1.1])
+    exposure = 1e14 * (1 + 0.01 * x - 0.006 * y) * level_true[:, None, None]
     background = level * np.array([0.5, 0.1, 0.02])[:, None, None] * (1 + 0.005 * x)
     mask = np.hypot(x - 8, y + 6) > 3
     rng = np.random.default_rng(5)
@@ -50,13 +54,13 @@ def cube(name="cube", *, size=(24, 30), binsz=0.05, proj="TAN", level=1.0, count
         name=name,
         grid=grid,
         energy=ENERGY,
-        energy_true=ENERGY_TRUE,
+        energy_true=true,
         exposure=exposure,
         background=background,
         counts=rng.poisson(background) if counts else None,
         mask_safe=np.stack([mask, mask, mask & (y < 9)]),
-        psf=psf_map(),
-        edisp=edisp_map(),
+        psf=psf_map(true),
+        edisp=edisp_map(true),
     )
 
 

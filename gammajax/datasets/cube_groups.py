@@ -15,7 +15,7 @@ import numpy as np
 from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import MapDataset
 from gammajax.geom.grid import SkyGrid
-from gammajax.irf.mixture import MixturePSF, mixture_of, thinned
+from gammajax.irf.mixture import MixturePSF, mixture_of, thinned, unspread
 from gammajax.numeric.pixel import Projection, projection, scales
 from gammajax.numeric.quadrature import log_nodes
 from gammajax.remembered import Remembered
@@ -54,6 +54,8 @@ class CubeGroup(eqx.Module):
     kernel: Float[Array, "dataset energy_true energy lat_irf lon_irf"]
     kernel_x: Float[Array, "dataset lon_irf"]
     kernel_y: Float[Array, "dataset lat_irf"]
+    overlap: Float[Array, "dataset energy_true energy"]
+    """Share of each true-energy bin that lies in each bin of energy: `kernel` where energies are as measured."""
     psf: MixturePSF
     projection: Projection
     scale: Float[Array, "dataset 2 lat_scale lon_scale"]
@@ -65,7 +67,7 @@ class CubeGroup(eqx.Module):
     frame: str = eqx.field(static=True)
     """Frame of `lon` and `lat`."""
     reach: int = eqx.field(static=True)
-    """Pixels that a PSF reaches to each side of a source."""
+    """Pixels that a PSF reaches to each side of a source; 0: nothing is spread."""
 
 
 def group_cubes(datasets: Sequence[MapDataset], members: Sequence[int], nodes: int, dense: bool) -> list[CubeGroup]:
@@ -106,7 +108,8 @@ class _Plan:
         self.scale_y, self.scale_x = (thinned(n, _SCALES).astype(float) for n in dataset.grid.shape)
         self.scale = scales(dataset.grid.wcs, self.scale_x, self.scale_y)
         self.psf, self.reach = _psf_of(dataset)
-        self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset)
+        self.overlap = overlap(dataset)
+        self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset, self.overlap)
         psf = self.psf.weight.shape[2:], self.reach
         frame, exposure = dataset.grid.frame, dataset.exposure.shape
         self.shape = counts.shape, exposure, psf, self.kernel.shape, self.projection.kind, frame
@@ -127,7 +130,7 @@ def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
     """The PSF at the centres of the true-energy bins, and how many pixels it reaches."""
     n = len(dataset.energy_true) - 1
     if dataset.psf is None:
-        return MixturePSF(np.full((n, 1), 1e-9), np.ones((n, 1, 1, 1)), np.zeros(1), np.zeros(1)), 1
+        return unspread(n), 0
     psf, edges = dataset.psf, np.asarray(dataset.energy_true)
     density = _interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
     x, y, density = _on_pixels(dataset.grid, psf.grid, density)
@@ -145,9 +148,18 @@ def _interpolated(x: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarr
     return (1 - f) * values[i] + f * values[i + 1]
 
 
-def _kernel_of(dataset: MapDataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def overlap(dataset: MapDataset) -> Float[np.ndarray, "energy_true energy"]:
+    """Share of the width of each true-energy bin that lies in each bin of energy."""
+    energy, energy_true = np.asarray(dataset.energy), np.asarray(dataset.energy_true)
+    low, high = energy_true[:-1, None], energy_true[1:, None]
+    share = np.clip(np.minimum(high, energy[1:]) - np.maximum(low, energy[:-1]), 0.0, None) / (high - low)
+    # Edges that differ in their last digits are the same edge.
+    return np.where(np.abs(share - np.round(share)) < 1e-6, np.round(share), share)
+
+
+def _kernel_of(dataset: MapDataset, overlap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if dataset.edisp is None:
-        return np.eye(len(dataset.energy) - 1)[:, :, None, None], np.zeros(1), np.zeros(1)
+        return overlap[:, :, None, None], np.zeros(1), np.zeros(1)
     x, y, kernel = _on_pixels(dataset.grid, dataset.edisp.grid, np.asarray(dataset.edisp.values))
     return kernel, x, y
 
@@ -208,6 +220,7 @@ def _stacked(datasets: list[MapDataset], plans: list[_Plan], members: list[int],
         "kernel": np.stack([p.kernel for p in plans]),
         "kernel_x": np.stack([p.kernel_x for p in plans]),
         "kernel_y": np.stack([p.kernel_y for p in plans]),
+        "overlap": np.stack([p.overlap for p in plans]),
         "scale": np.stack([p.scale for p in plans]),
         "scale_x": np.stack([p.scale_x for p in plans]),
         "scale_y": np.stack([p.scale_y for p in plans]),

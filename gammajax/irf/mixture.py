@@ -41,6 +41,11 @@ class MixturePSF(eqx.Module):
         return at_pixel(self.weight, self.x, self.y, pixel)
 
 
+def unspread(n: int) -> MixturePSF:
+    """The PSF at n true energies that leaves all directions as they are."""
+    return MixturePSF(np.full((n, 1), 1e-9), np.ones((n, 1, 1, 1)), np.zeros(1), np.zeros(1))
+
+
 def at_pixel(values: Any, x: Any, y: Any, pixel: Float[Array, "2"]) -> Array:
     """Bilinear interpolation of the last two axes (lat, lon) of `values`, constant beyond the outermost points."""
     return jnp.einsum("...yx,y,x->...", values, shares(y, pixel[1]), shares(x, pixel[0]))

@@ -16,15 +16,18 @@ Acting = Bool[Array, "model dataset"]
 Nodes = Float[Array, "axis energy_true node"]
 
 
-def bent(models: Sequence[SkyModel | Nuisance], acts: Acting, group: Group) -> tuple[Nodes, Nodes]:
+def bent(
+    models: Sequence[SkyModel | Nuisance], acts: Acting, group: Group, *, exposed: bool = True
+) -> tuple[Nodes, Nodes]:
     """Energies at which spectra are evaluated and the weights of their sum, as nuisances of the response have them.
 
-    A response that is off by `energy(E)` sees the spectrum `phi(energy(E)) |d energy / dE|`.
+    A response that is off by `energy(E)` sees the spectrum `phi(energy(E)) |d energy / dE|`. Sources that are not
+    `exposed` have no exposure that a nuisance could change.
     """
     nodes, weights = group.nodes, group.node_weights
     for model, seen in _nuisances(models, acts):
         on_axis = jnp.zeros(nodes.shape[0], bool).at[group.axis].set(seen)[:, None, None]
-        if model.bends("efficiency"):
+        if exposed and model.bends("efficiency"):
             weights = jnp.where(on_axis, weights * _mapped(model.efficiency, group.nodes), weights)
         if model.bends("energy"):
             moved, slope = jax.jvp(lambda x, m=model: _mapped(m.energy, x), (nodes,), (jnp.ones_like(nodes),))

@@ -17,9 +17,9 @@ from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Scalar
 from gammajax.datasets.cube_groups import CubeGroup
-from gammajax.irf.mixture import at_pixel, spread
+from gammajax.irf.mixture import at_pixel, spread, unspread
 from gammajax.models.nuisance import Nuisance
-from gammajax.models.sky import SkyModel
+from gammajax.models.sky import AppliedIRF, SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
 from gammajax.numeric.each import each
@@ -51,11 +51,13 @@ def predict_cubes(
     models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model dataset"], group: CubeGroup
 ) -> Float[Array, "dataset bin"]:
     """Counts of the sources in every bin: the occupied ones, then the sums over the mask."""
-    nodes, weights = bent(models, acts, group)
+    quadrature = bent(models, acts, group)
     signal = jnp.zeros_like(group.background)
     for model, seen, plan in zip(models, acts, group.plans, strict=True):
         if isinstance(model, SkyModel) and plan is not None:
-            signal += jnp.where(seen[:, None], _signal(model, plan, nodes, weights, group), 0.0)
+            exposed = model.apply_irf.exposure
+            rule = quadrature if exposed else bent(models, acts, group, exposed=False)
+            signal += jnp.where(seen[:, None], _signal(model, plan, *rule, group), 0.0)
     return signal
 
 
@@ -65,7 +67,8 @@ def _signal(model: SkyModel, plan: Fold | Live, nodes: Array, weights: Array, gr
     flux = (flux if varies else flux[..., None])[group.axis]
     if isinstance(plan, Fold):
         return jax.vmap(_folded)(flux, plan.response)
-    return each(lambda c, f, n: _moving(model.spatial, plan, c, f, n), cubes(group), flux, group.nodes[group.axis])
+    seen = cubes(as_seen(group, model.apply_irf))
+    return each(lambda c, f, n: _moving(model.spatial, plan, c, f, n), seen, flux, group.nodes[group.axis])
 
 
 def _folded(
@@ -121,6 +124,21 @@ def _counts_closed(
     return counts[:, None] if flux is None else counts
 
 
+def as_seen(group: CubeGroup, irf: AppliedIRF) -> CubeGroup:
+    """The cubes with perfect responses in place of those that are not applied to a source."""
+    n, energies = group.exposure.shape[:2]
+    if not irf.exposure:
+        group = dataclasses.replace(group, exposure=jnp.ones_like(group.exposure))
+    if not irf.psf:
+        psf = jax.tree.map(lambda x: jnp.broadcast_to(x, (n, *x.shape)), unspread(energies))
+        group = dataclasses.replace(group, psf=psf, reach=0)
+    if not irf.edisp:
+        here = jnp.zeros((n, 1))
+        kernel = group.overlap[..., None, None]
+        group = dataclasses.replace(group, kernel=kernel, kernel_x=here, kernel_y=here)
+    return group
+
+
 def cubes(group: CubeGroup) -> Any:
     """What each cube of a group has for itself, for `vmap`."""
     return dataclasses.replace(group, nodes=None, node_weights=None, is_sum=None, plans=())
@@ -140,19 +158,23 @@ def _response_convolved(
     sky = _brightness(spatial, cube, factor, nodes)
     sky *= cube.solid_angle.reshape(*(1,) * (sky.ndim - 2), ny, nx)
     lit = (sky if spatial.energy_dependent else sky[None, None]) * cube.exposure[:, None]
+    counts = convolved(lit, _kernel_of_psf(cube, pixel, factor)[:, None]) if cube.reach else lit
+    energy, row, column = jnp.moveaxis(cube.place, -1, 0)
+    kernel = _kernel(pixel, cube)[:, None]
+    box = cutout(counts, cube.corner, cube.inside.shape[-2:])
+    sums = jnp.einsum("myx,tnyx->tnm", cube.inside, box)[..., cube.plane]
+    return jnp.concatenate([counts[..., row, column] * kernel[..., energy], sums * kernel], axis=-1)
+
+
+def _kernel_of_psf(cube: CubeGroup, pixel: Array, factor: int) -> Float[Array, "energy_true row column"]:
+    """The PSF at a place in pixels around it, for images that are means of `factor`^2 samples per pixel."""
     # A mean over sub-pixels has the box of the pixel in it once already: its variance is taken from the kernel.
     box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0
     scale = pixels_per_degree(cube, pixel)[::-1]
     widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in scale]
     down, right = (spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0)[0] for width in widths)
     psf = jnp.einsum("tg,tgy,tgx->tyx", cube.psf.at(pixel), down, right)
-    psf = safe_divide(psf, jnp.sum(psf, axis=(1, 2), keepdims=True))
-    counts = convolved(lit, psf[:, None])
-    energy, row, column = jnp.moveaxis(cube.place, -1, 0)
-    kernel = _kernel(pixel, cube)[:, None]
-    box = cutout(counts, cube.corner, cube.inside.shape[-2:])
-    sums = jnp.einsum("myx,tnyx->tnm", cube.inside, box)[..., cube.plane]
-    return jnp.concatenate([counts[..., row, column] * kernel[..., energy], sums * kernel], axis=-1)
+    return safe_divide(psf, jnp.sum(psf, axis=(1, 2), keepdims=True))
 
 
 def convolved(images: Float[Array, "*n lat lon"], kernels: Float[Array, "*n row column"]) -> Float[Array, "*n lat lon"]:

@@ -61,7 +61,7 @@ def arrange(
     for g in group(datasets, nodes, dense=dense):
         own = sees[:, np.asarray(g.index)]
         if isinstance(g, CubeGroup):
-            g = planned(g, models, own)
+            g = planned(g, models, own, [datasets[i] for i in np.asarray(g.index)])
         else:
             _check_spectra(models, own)
             g = refine(g, own[bends]) if any(bends) else g

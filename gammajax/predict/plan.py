@@ -1,19 +1,21 @@
 """What of a source is computed once for a cube, and what in every evaluation."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gammajax._typing import Bool
-from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube_groups import CubeGroup, overlap
 from gammajax.errors import ModelError
 from gammajax.models.background import FoVBackground
 from gammajax.models.collection import Models
 from gammajax.models.counts_template import TemplateNPred
-from gammajax.models.nuisance import Nuisance
+from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, PointSpatial, SpatialModel
-from gammajax.predict.cube import Live, fold
+from gammajax.predict.cube import Fold, Live, as_seen, fold
 
 _MOST_SAMPLES = 10
 
@@ -54,32 +56,63 @@ def _resolution(spatial: SpatialModel) -> float:
     return np.inf if found is None else float(found)
 
 
-def planned(group: CubeGroup, models: Models, sees: Bool[np.ndarray, "model dataset"]) -> CubeGroup:
-    """The group with a plan for each model: how a source is evaluated, or its response if it stays where it is."""
+def planned(
+    group: CubeGroup, models: Models, sees: Bool[np.ndarray, "model dataset"], datasets: Sequence[MapDataset]
+) -> CubeGroup:
+    """The group with a plan for each model: how a source is evaluated, or its response if it stays where it is.
+
+    `datasets` are those of the group. Raises `ModelError` for a model that they cannot take.
+    """
     plans = []
     for (name, model), seen in zip(models.filled.items(), sees, strict=True):
-        if isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel) and np.any(seen):
-            kind = type(model.spatial).__name__
-            raise ModelError(f"{name}: the background of a cube takes FoVGradient() as its spatial model, got {kind}")
-        if np.any(seen) and (isinstance(model, TemplateNPred) or not all(getattr(model, "apply_irf", ()))):
-            raise ModelError(
-                f"{name} acts on a cube, for which TemplateNPred and apply_irf are not supported yet: name other "
-                f"datasets in its datasets_names, or drop({name!r})"
-            )
-        if isinstance(model, Nuisance) or not np.any(seen):
-            plans.append(None)
-            continue
-        if model.spatial is None:
-            raise ModelError(f"{name} acts on a cube and has no spatial model: SkyModel(spectral, PointSpatial(...))")
-        motion = _motion(name, model, models)
-        live = _live(group, motion)
-        plans.append(fold(model.spatial, group, live) if motion.fixed else live)
+        acted_on = [dataset for dataset, yes in zip(datasets, seen, strict=True) if yes]
+        _check(name, model, acted_on)
+        source = isinstance(model, SkyModel) and acted_on
+        plans.append(_plan(name, model, models, group) if source else None)
     return dataclasses.replace(group, plans=tuple(plans))
+
+
+def _plan(name: str, model: SkyModel, models: Models, group: CubeGroup) -> Fold | Live:
+    if model.spatial is None:
+        raise ModelError(f"{name} acts on a cube and has no spatial model: SkyModel(spectral, PointSpatial(...))")
+    motion, seen = _motion(name, model, models), as_seen(group, model.apply_irf)
+    live = _live(seen, motion)
+    return fold(model.spatial, seen, live) if motion.fixed else live
+
+
+def _check(name: str, model: Any, datasets: Sequence[MapDataset]) -> None:
+    """Raise `ModelError` for a model that cannot act on these cubes."""
+    if not datasets:
+        return
+    if isinstance(model, TemplateNPred):
+        raise ModelError(
+            f"{name} acts on a cube, for which TemplateNPred is not supported yet: name other datasets in its "
+            f"datasets_names, or drop({name!r})"
+        )
+    if isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel):
+        kind = type(model.spatial).__name__
+        raise ModelError(f"{name}: the background of a cube takes FoVGradient() as its spatial model, got {kind}")
+    if isinstance(model, SkyModel) and not model.apply_irf.edisp:
+        for dataset in datasets:
+            _check_edges(name, dataset)
+
+
+def _check_edges(name: str, dataset: MapDataset) -> None:
+    """Raise `ModelError` if an edge of energy cuts a bin of true energy: how to share it out nobody says."""
+    share = overlap(dataset)
+    for i in np.flatnonzero(np.any((share > 0) & (share < 1), axis=1)):
+        low, high = np.asarray(dataset.energy_true)[i : i + 2]
+        raise ModelError(
+            f"{name} is predicted without edisp (apply_irf), so that each bin of energy_true must lie in one bin "
+            f"of energy; in {dataset.name} an edge cuts the one from {low:g} to {high:g} TeV: reduce it again with the "
+            "edges of energy among those of energy_true"
+        )
 
 
 def _live(group: CubeGroup, motion: Motion) -> Live:
     size = 1.0 / float(np.abs(np.linalg.det(np.asarray(group.projection.linear[0]))) ** 0.5)
     whole = max(group.exposure.shape[-2:])
-    reach = group.reach + (whole if not np.isfinite(motion.extent) else int(np.ceil(motion.extent / size)))
+    # A point that nothing spreads lies in one pixel; the window of points ends a pixel before its reach.
+    reach = max(group.reach, 2) + (whole if not np.isfinite(motion.extent) else int(np.ceil(motion.extent / size)))
     samples = 1 if not motion.resolution < size else int(np.ceil(size / max(motion.resolution, size / _MOST_SAMPLES)))
     return Live(min(reach, whole), 0 if motion.closed else samples)

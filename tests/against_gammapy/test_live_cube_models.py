@@ -1,0 +1,81 @@
+"""Predicted counts of cubes: sources without some of the responses, as Gammapy has them."""
+
+import warnings
+
+import numpy as np
+import pytest
+from made_cubes import CENTRE, cube
+
+import gammajax as gj
+from gammajax.datasets.cube_files import write_cube
+
+peer_datasets = pytest.importorskip("gammapy.datasets")
+peer_models = pytest.importorskip("gammapy.modeling.models")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """One cube, here and there."""
+    data = cube(nested=True, size=(40, 44))
+    path = write_cube(data, tmp_path_factory.mktemp("cubes") / "cube.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return data, peer_datasets.MapDataset.read(path, name="cube")
+
+
+def theirs(dataset, models, folder):
+    """Signal that Gammapy predicts for models that it reads from our file."""
+    models.write(folder / "models.yaml", gammapy=True)
+    dataset.models = peer_models.Models.read(folder / "models.yaml")
+    return dataset.npred_signal().data
+
+
+X, Y = 21.0, 19.0
+"""A pixel of the cube."""
+
+
+def places(data):
+    lon, lat = data.grid.wcs.wcs_pix2world(X, Y, 0)
+    return {
+        "point": gj.PointSpatial(lon_0=float(lon), lat_0=float(lat)),
+        "gauss": gj.GaussianSpatial(lon_0=CENTRE[0] + 0.02, lat_0=CENTRE[1], sigma=0.15),
+        "ellipse": gj.GaussianSpatial(lon_0=CENTRE[0] + 0.02, lat_0=CENTRE[1], sigma=0.2, e=0.6, phi=30.0),
+    }
+
+
+@pytest.mark.parametrize("switched_off", [(), ("psf",), ("edisp",), ("psf", "edisp")])
+@pytest.mark.parametrize("shape", ["point", "gauss", "ellipse"])
+def test_responses_that_are_not_applied(pair, shape, switched_off, tmp_path):
+    """A point at the centre of a pixel: elsewhere Gammapy shares one that is not spread among four pixels."""
+    data, peer = pair
+    spectral = gj.PowerLaw(amplitude=3e-12, index=2.3)
+    models = gj.Models(src=gj.SkyModel(spectral, places(data)[shape], apply_irf=dict.fromkeys(switched_off, False)))
+    found, _ = gj.predict_counts(data, models)
+    expected = theirs(peer, models, tmp_path)
+    # Gammapy samples sources and PSFs on finer grids, where here a Gaussian is integrated, and takes 99.9 % of a PSF.
+    limit = 3e-3 if "psf" in switched_off else 0.03
+    assert np.max(np.abs(found - expected)) < limit * expected.max()
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), expected.sum(axis=(1, 2)), rtol=3e-3)
+
+
+@pytest.mark.parametrize("shape", ["gauss", "ellipse"])
+def test_without_exposure(pair, shape):
+    """Gammapy has a spectrum of counts there, here the numbers of a flux stand for those of counts."""
+    data, peer = pair
+    irf = {"exposure": False}
+    spectral = gj.PowerLaw(amplitude=300.0, index=2.3)
+    found, _ = gj.predict_counts(data, gj.Models(src=gj.SkyModel(spectral, places(data)[shape], apply_irf=irf)))
+    counts = peer_models.PowerLawSpectralModel(index=2.3, reference="1 TeV")
+    counts.amplitude.unit, counts.amplitude.value = "TeV-1", 300.0
+    place = places(data)[shape]
+    peer_place = peer_models.GaussianSpatialModel(
+        lon_0=f"{float(place.lon_0)} deg", lat_0=f"{float(place.lat_0)} deg", sigma=f"{float(place.sigma)} deg",
+        e=float(place.e), phi=f"{float(place.phi)} deg", frame="icrs",
+    )  # fmt: skip
+    peer.models = peer_models.Models(
+        [peer_models.SkyModel(counts, peer_place, apply_irf={**irf, "psf": True, "edisp": True})]
+    )
+    expected = peer.npred_signal().data
+    assert np.max(np.abs(found - expected)) < 0.03 * expected.max()
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), expected.sum(axis=(1, 2)), rtol=3e-3)
