@@ -12,6 +12,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import scipy.fft
 from jax import lax
 
@@ -28,6 +29,7 @@ from gammajax.numeric.safe import safe_divide
 from gammajax.numeric.sphere import unit_vector
 from gammajax.numeric.tower import tower
 from gammajax.params.field import ParamSpec, spec_of
+from gammajax.params.tree import fill, has_weights, slots
 from gammajax.predict.bend import bent
 from gammajax.predict.closed import counts_closed, cutout, pixels_per_degree
 
@@ -36,6 +38,15 @@ class Fold(eqx.Module):
     """Response of a source at rest: counts in every bin per unit of flux at each true energy (and node)."""
 
     response: Float[Array, "dataset energy_true node bin"]
+
+
+class Scaled(eqx.Module):
+    """A source at rest of whose spectrum nothing moves but a factor: its counts, and the flux that belongs to them."""
+
+    counts: Float[Array, "dataset bin"]
+    energy: Scalar
+    flux: Scalar
+    """`dnde` at `energy`."""
 
 
 class Live(eqx.Module):
@@ -61,7 +72,9 @@ def predict_cubes(
     return signal
 
 
-def _signal(model: SkyModel, plan: Fold | Live, nodes: Array, weights: Array, group: CubeGroup) -> Array:
+def _signal(model: SkyModel, plan: Fold | Scaled | Live, nodes: Array, weights: Array, group: CubeGroup) -> Array:
+    if isinstance(plan, Scaled):
+        return plan.counts * (evaluate_spectrum(model.spectral, plan.energy) / plan.flux)
     varies = model.spatial is not None and model.spatial.energy_dependent
     flux = evaluate_spectrum(model.spectral, nodes) * weights if varies else model.spectral.integrate(nodes, weights)
     flux = (flux if varies else flux[..., None])[group.axis]
@@ -86,6 +99,37 @@ def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
         return counts(x, None, (cube, nodes))
 
     return Fold(each(one, cubes(group), group.nodes[group.axis]))
+
+
+@eqx.filter_jit
+def _at_rest(model: SkyModel, fold: Fold, group: CubeGroup) -> Array:
+    return _signal(model, fold, group.nodes, group.node_weights, group)
+
+
+@eqx.filter_jit
+def _fluxes(spectral: Any, nodes: Array, values: Float[Array, "case slot"]) -> Float[Array, "case *node"]:
+    return jax.vmap(lambda row: evaluate_spectrum(fill(spectral, row), nodes))(values)
+
+
+def scaled(model: SkyModel, response: Fold, group: CubeGroup, moves: Sequence[str]) -> Fold | Scaled:
+    """The counts of a source at rest, if its spectrum is proportional to the one parameter that moves, or none does.
+
+    `moves` are the paths of the parameters of the spectrum that do. Otherwise the response as it is.
+    """
+    names, _, values = zip(*slots(model.spectral), strict=True)
+    if len(moves) > 1 or has_weights(model.spectral):
+        return response
+    cases = np.tile(np.array(values), (3, 1))
+    if moves:
+        i = names.index(moves[0])
+        cases[:, i] = (cases[0, i] or 1.0) * np.array([1.0, 2.0, 3.0])
+    one, two, three = np.asarray(_fluxes(model.spectral, group.nodes, jnp.asarray(cases)))
+    proportional = all(np.allclose(x, k * one, rtol=1e-12, atol=0.0) for x, k in ((two, 2.0), (three, 3.0)))
+    at = np.unravel_index(np.argmax(np.abs(one)), one.shape)
+    if (moves and not proportional) or not np.isfinite(one[at]) or one[at] == 0.0:
+        return response
+    known = eqx.tree_at(lambda m: m.spectral, model, fill(model.spectral, cases[0]))
+    return Scaled(_at_rest(known, response, group), group.nodes[at], jnp.asarray(one[at]))
 
 
 def _moving(spatial: Any, plan: Live, cube: CubeGroup, flux: Array, nodes: Array) -> Float[Array, "bin"]:

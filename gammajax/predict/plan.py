@@ -13,9 +13,10 @@ from gammajax.errors import ModelError
 from gammajax.models.background import FoVBackground
 from gammajax.models.collection import Models
 from gammajax.models.counts_template import TemplateNPred
+from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, PointSpatial, SpatialModel
-from gammajax.predict.cube import Fold, Live, as_seen, fold
+from gammajax.predict.cube import Fold, Live, Scaled, as_seen, fold, scaled
 
 _MOST_SAMPLES = 10
 
@@ -36,7 +37,7 @@ class Motion(NamedTuple):
 def _motion(name: str, model: Any, models: Models) -> Motion:
     prefix = f"{name}.spatial."
     rows = {path.removeprefix(prefix): row for path, row in models.rows.items() if path.startswith(prefix)}
-    fixed = not any(row.free or row.link is not None for row in rows.values())
+    fixed = not _moving(prefix, models)
     round_ = isinstance(model.spatial, GaussianSpatial) and not (rows["e"].free or rows["e"].link or rows["e"].value)
     closed = round_ or isinstance(model.spatial, PointSpatial)
     return Motion(fixed, closed, _extent(model.spatial, rows, fixed), _resolution(model.spatial))
@@ -67,17 +68,31 @@ def planned(
     for (name, model), seen in zip(models.filled.items(), sees, strict=True):
         acted_on = [dataset for dataset, yes in zip(datasets, seen, strict=True) if yes]
         _check(name, model, acted_on)
-        source = isinstance(model, SkyModel) and acted_on
-        plans.append(_plan(name, model, models, group) if source else None)
+        plans.append(_plan(name, model, models, group) if isinstance(model, SkyModel) and acted_on else None)
     return dataclasses.replace(group, plans=tuple(plans))
 
 
-def _plan(name: str, model: SkyModel, models: Models, group: CubeGroup) -> Fold | Live:
+def _plan(name: str, model: SkyModel, models: Models, group: CubeGroup) -> Fold | Scaled | Live:
     if model.spatial is None:
         raise ModelError(f"{name} acts on a cube and has no spatial model: SkyModel(spectral, PointSpatial(...))")
     motion, seen = _motion(name, model, models), as_seen(group, model.apply_irf)
     live = _live(seen, motion)
-    return fold(model.spatial, seen, live) if motion.fixed else live
+    if not motion.fixed:
+        return live
+    response = fold(model.spatial, seen, live)
+    if not model.apply_irf.exposure or any(_bends(other) for other in models.filled.values()):
+        return response
+    return scaled(model, response, group, _moving(f"{name}.spectral.", models))
+
+
+def _bends(model: Any) -> bool:
+    return isinstance(model, Nuisance) and (model.bends("energy") or model.bends("efficiency"))
+
+
+def _moving(prefix: str, models: Models) -> list[str]:
+    """Which parameters under a path are free or linked, without that path."""
+    rows = {path.removeprefix(prefix): row for path, row in models.rows.items() if path.startswith(prefix)}
+    return [path for path, row in rows.items() if row.free or row.link is not None]
 
 
 def _check(name: str, model: Any, datasets: Sequence[MapDataset]) -> None:

@@ -10,7 +10,7 @@ from made_cubes import CENTRE, cube, models, source
 import gammajax as gj
 from gammajax.errors import ModelError
 from gammajax.likelihood.problem import Problem, predictions, stat
-from gammajax.predict.cube import Fold, Live
+from gammajax.predict.cube import Fold, Live, Scaled
 
 LON, LAT = CENTRE[0] + 0.004, CENTRE[1] + 0.007
 
@@ -85,6 +85,26 @@ def test_a_source_at_rest_is_folded_with_the_same_result(name):
     assert isinstance(folded.groups[0].plans[0], Fold)
     assert isinstance(live.groups[0].plans[0], Live)
     np.testing.assert_allclose(signal(folded, folded.start), signal(live, live.start), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [gj.PowerLawNorm(norm=0.7), gj.LogParabola(amplitude=2e-12, beta=0.1)])
+def test_a_source_at_rest_with_one_factor_is_a_template(factor):
+    """Counts and derivatives are those of the response, which is kept where a slope is free too."""
+    spectral = factor if factor.unit else gj.PowerLaw(amplitude=3e-12, index=2.3) * factor
+    at_rest = gj.Models(
+        src=gj.SkyModel(spectral, gj.DiskSpatial(lon_0=LON, lat_0=LAT, r_0=0.2)), bkg=gj.FoVBackground()
+    )
+    at_rest = at_rest.freeze("src.*").free("src.spectral.model2.norm" if not factor.unit else "src.spectral.amplitude")
+    slope = "src.spectral.model1.index" if not factor.unit else "src.spectral.alpha"
+    one, two = (Problem([cube()], m) for m in (at_rest, at_rest.free(slope)))
+    assert isinstance(one.groups[0].plans[0], Scaled)
+    assert isinstance(two.groups[0].plans[0], Fold)
+    names = at_rest.free_paths
+    i, j = (m.free_paths.index(path) for m, path in ((at_rest, names[0]), (at_rest.free(slope), names[0])))
+    for k in (1.0, 3.0):
+        a, b = (jax.value_and_grad(stat, argnums=1)(p, p.start.at[n].multiply(k)) for p, n in ((one, i), (two, j)))
+        np.testing.assert_allclose(a[0], b[0], rtol=1e-11)
+        np.testing.assert_allclose(a[1][i], b[1][j], rtol=1e-8)
 
 
 def test_a_gaussian_without_width_is_a_point():
