@@ -271,6 +271,19 @@ class SkyGrid:
         wcs.wcs.crpix = wcs.wcs.crpix - np.array([columns.start, rows.start])
         return SkyGrid(wcs, (rows.stop - rows.start, columns.stop - columns.start), self.frame)
 
+    def shift(self, other: "SkyGrid") -> tuple[int, int] | None:
+        """Row and column of the first pixel of a grid that has the same pixels as this one; None if it has others.
+
+        They are negative, or beyond the edge, where the other grid reaches further.
+
+        >>> grid = SkyGrid.create((0.0, 0.0), npix=(10, 10), binsz=0.1)
+        >>> grid.shift(grid.part(slice(3, 7), slice(2, 4))), grid.shift(grid.upsample(2))
+        ((3, 2), None)
+        """
+        x, y = (int(v) for v in np.rint(self.wcs.wcs.crpix - other.wcs.wcs.crpix))
+        (ny, nx) = other.shape
+        return (y, x) if self.part(slice(y, y + ny), slice(x, x + nx)) == other else None
+
     def downsample(self, factor: int) -> "SkyGrid":
         """Blocks of factor x factor pixels as pixels. Raises `ConfigError` unless the factor divides both sides."""
         factor = whole(factor, "factor")

@@ -23,8 +23,8 @@ from gammajax.units import unit_of
 class TemplateNPred(Nuisance):
     """A map of predicted counts over reconstructed energy, scaled by a norm spectrum: `counts spectral(E)`.
 
-    E is the centre of a bin of energy. The counts are added to those of the sources and the background of a cube on the
-    same pixels; no response is applied. `read` takes a FITS map.
+    E is the centre of a bin of energy. The counts are added to those of the sources and the background of a cube with
+    the same bins, on the same pixels or some of them; no response is applied. `read` takes a FITS map.
 
     >>> from gammajax.geom.grid import SkyGrid
     >>> axis = MapAxis.from_edges("energy", [1.0, 10.0], "TeV", "log")
@@ -71,16 +71,25 @@ class TemplateNPred(Nuisance):
         """Read a FITS map of counts. Raises `MissingFile`, `FileFormatError`."""
         return cls(read_map(path), spectral, datasets_names=datasets_names, filename=path)
 
+    @property
+    def factors(self) -> Float[Array, "energy"]:
+        """Factor on the counts of each bin of energy."""
+        return evaluate(self.spectral, self.centers)
+
     def expected(self) -> Float[Array, "energy lat lon"]:
         """The counts in each bin."""
-        return self.counts * evaluate(self.spectral, self.centers)[:, None, None]
+        return self.counts * self.factors[:, None, None]
 
     @property
     def map(self) -> SkyMap:
         """The counts before scaling, with their pixels."""
         axis = MapAxis("energy", np.asarray(self.energy), "TeV", self.interp, "edges")  # type: ignore[arg-type]
-        grid = SkyGrid.from_header(fits.Header.fromstring(self.header, sep="\n"), self.filename or "TemplateNPred")
-        return SkyMap(np.asarray(self.counts), (axis,), grid)
+        return SkyMap(np.asarray(self.counts), (axis,), self.grid)
+
+    @property
+    def grid(self) -> SkyGrid:
+        """The pixels of the counts."""
+        return SkyGrid.from_header(fits.Header.fromstring(self.header, sep="\n"), self.filename or "TemplateNPred")
 
     def write(self, path: str | Path) -> Path:
         """Write the map as FITS, so that `read` and Gammapy read it; returns the path."""

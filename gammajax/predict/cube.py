@@ -19,6 +19,7 @@ from jax import lax
 from gammajax._typing import Array, Bool, Float, Scalar
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.irf.mixture import at_pixel, spread, unspread
+from gammajax.models.counts_template import TemplateNPred
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import AppliedIRF, SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
@@ -32,6 +33,7 @@ from gammajax.params.field import ParamSpec, spec_of
 from gammajax.params.tree import fill, has_weights, slots
 from gammajax.predict.bend import bent
 from gammajax.predict.closed import counts_closed, cutout, pixels_per_degree
+from gammajax.predict.template import scaled
 
 
 class Fold(eqx.Module):
@@ -61,7 +63,7 @@ class Live(eqx.Module):
 def predict_cubes(
     models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model dataset"], group: CubeGroup
 ) -> Float[Array, "dataset bin"]:
-    """Counts of the sources in every bin: the occupied ones, then the sums over the mask."""
+    """Counts of sources and templates in every bin: the occupied ones, then the sums over the mask."""
     quadrature = bent(models, acts, group)
     signal = jnp.zeros_like(group.background)
     for model, seen, plan in zip(models, acts, group.plans, strict=True):
@@ -69,6 +71,8 @@ def predict_cubes(
             exposed = model.apply_irf.exposure
             rule = quadrature if exposed else bent(models, acts, group, exposed=False)
             signal += jnp.where(seen[:, None], _signal(model, plan, *rule, group), 0.0)
+        elif isinstance(model, TemplateNPred) and plan is not None:
+            signal += jnp.where(seen[:, None], scaled(model, plan, group), 0.0)
     return signal
 
 
@@ -111,7 +115,7 @@ def _fluxes(spectral: Any, nodes: Array, values: Float[Array, "case slot"]) -> F
     return jax.vmap(lambda row: evaluate_spectrum(fill(spectral, row), nodes))(values)
 
 
-def scaled(model: SkyModel, response: Fold, group: CubeGroup, moves: Sequence[str]) -> Fold | Scaled:
+def as_template(model: SkyModel, response: Fold, group: CubeGroup, moves: Sequence[str]) -> Fold | Scaled:
     """The counts of a source at rest, if its spectrum is proportional to the one parameter that moves, or none does.
 
     `moves` are the paths of the parameters of the spectrum that do. Otherwise the response as it is.

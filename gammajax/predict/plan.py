@@ -16,7 +16,8 @@ from gammajax.models.counts_template import TemplateNPred
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, PointSpatial, SpatialModel
-from gammajax.predict.cube import Fold, Live, Scaled, as_seen, fold, scaled
+from gammajax.predict.cube import Fold, Live, Scaled, as_seen, as_template, fold
+from gammajax.predict.template import given
 
 _MOST_SAMPLES = 10
 
@@ -68,11 +69,16 @@ def planned(
     for (name, model), seen in zip(models.filled.items(), sees, strict=True):
         acted_on = [dataset for dataset, yes in zip(datasets, seen, strict=True) if yes]
         _check(name, model, acted_on)
-        plans.append(_plan(name, model, models, group) if isinstance(model, SkyModel) and acted_on else None)
+        if isinstance(model, TemplateNPred) and acted_on:
+            plans.append(given(name, model, group, datasets, seen))
+        elif isinstance(model, SkyModel) and acted_on:
+            plans.append(_source(name, model, models, group))
+        else:
+            plans.append(None)
     return dataclasses.replace(group, plans=tuple(plans))
 
 
-def _plan(name: str, model: SkyModel, models: Models, group: CubeGroup) -> Fold | Scaled | Live:
+def _source(name: str, model: SkyModel, models: Models, group: CubeGroup) -> Fold | Scaled | Live:
     if model.spatial is None:
         raise ModelError(f"{name} acts on a cube and has no spatial model: SkyModel(spectral, PointSpatial(...))")
     motion, seen = _motion(name, model, models), as_seen(group, model.apply_irf)
@@ -82,7 +88,7 @@ def _plan(name: str, model: SkyModel, models: Models, group: CubeGroup) -> Fold 
     response = fold(model.spatial, seen, live)
     if not model.apply_irf.exposure or any(_bends(other) for other in models.filled.values()):
         return response
-    return scaled(model, response, group, _moving(f"{name}.spectral.", models))
+    return as_template(model, response, group, _moving(f"{name}.spectral.", models))
 
 
 def _bends(model: Any) -> bool:
@@ -97,14 +103,7 @@ def _moving(prefix: str, models: Models) -> list[str]:
 
 def _check(name: str, model: Any, datasets: Sequence[MapDataset]) -> None:
     """Raise `ModelError` for a model that cannot act on these cubes."""
-    if not datasets:
-        return
-    if isinstance(model, TemplateNPred):
-        raise ModelError(
-            f"{name} acts on a cube, for which TemplateNPred is not supported yet: name other datasets in its "
-            f"datasets_names, or drop({name!r})"
-        )
-    if isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel):
+    if datasets and isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel):
         kind = type(model.spatial).__name__
         raise ModelError(f"{name}: the background of a cube takes FoVGradient() as its spatial model, got {kind}")
     if isinstance(model, SkyModel) and not model.apply_irf.edisp:

@@ -160,10 +160,8 @@ def placed(whole: SkyGrid, part: SkyGrid, what: str) -> Slices:
     """Slices (lat, lon) of the whole that are the pixels of a part. Raises `DatasetError` if it is no part."""
     if part is whole:
         return slice(0, part.shape[0]), slice(0, part.shape[1])
-    shift = np.asarray(whole.wcs.wcs.crpix) - np.asarray(part.wcs.wcs.crpix)
-    x, y = (int(v) for v in np.rint(shift))
-    rows, columns = slice(y, y + part.shape[0]), slice(x, x + part.shape[1])
-    fits = x >= 0 and y >= 0 and rows.stop <= whole.shape[0] and columns.stop <= whole.shape[1]
-    if not fits or whole.part(rows, columns) != part:
+    found = whole.shift(part)
+    ends = np.zeros(2) if found is None else np.add(found, part.shape)
+    if found is None or min(found) < 0 or np.any(ends > whole.shape):
         raise DatasetError(f"{what} ({part}) are no part of the pixels of the stack ({whole}): reproject it first")
-    return rows, columns
+    return slice(found[0], int(ends[0])), slice(found[1], int(ends[1]))

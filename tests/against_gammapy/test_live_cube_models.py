@@ -8,6 +8,8 @@ from made_cubes import CENTRE, cube
 
 import gammajax as gj
 from gammajax.datasets.cube_files import write_cube
+from gammajax.geom.map_axis import MapAxis
+from gammajax.geom.maps import SkyMap
 
 peer_datasets = pytest.importorskip("gammapy.datasets")
 peer_models = pytest.importorskip("gammapy.modeling.models")
@@ -79,3 +81,17 @@ def test_without_exposure(pair, shape):
     expected = peer.npred_signal().data
     assert np.max(np.abs(found - expected)) < 0.03 * expected.max()
     np.testing.assert_allclose(found.sum(axis=(1, 2)), expected.sum(axis=(1, 2)), rtol=3e-3)
+
+
+@pytest.mark.parametrize("part", [None, (slice(5, 30), slice(10, 20))])
+def test_templates_of_counts(pair, part, tmp_path):
+    """On all pixels of the cube, and on some of them."""
+    data, peer = pair
+    grid = data.grid if part is None else data.grid.part(*part)
+    values = np.random.default_rng(3).uniform(0.0, 2.0, (3, *grid.shape))
+    energy = MapAxis.from_edges("energy", np.asarray(data.energy), "TeV", "log")
+    given = SkyMap(values, (energy,), grid)
+    template = gj.TemplateNPred(given, gj.PowerLawNorm(norm=1.3, tilt=0.4), datasets_names="cube")
+    models = gj.Models(extra=template)
+    found, _ = gj.predict_counts(data, models)
+    np.testing.assert_allclose(found, theirs(peer, models, tmp_path), rtol=1e-6, atol=1e-12)

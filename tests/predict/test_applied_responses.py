@@ -20,7 +20,7 @@ SHAPES = {
     "gauss": gj.GaussianSpatial(lon_0=LON, lat_0=LAT, sigma=0.06),
     "ellipse": gj.GaussianSpatial(lon_0=LON, lat_0=LAT, sigma=0.1, e=0.6, phi=30.0),
 }
-SUBSETS = [AppliedIRF(*flags) for flags in itertools.product([True, False], repeat=3)]
+SUBSETS = [AppliedIRF(psf=False), AppliedIRF(exposure=False, edisp=False), AppliedIRF(False, False, False)]
 
 value, slope = jax.jit(stat), jax.jit(jax.grad(stat, argnums=1))
 
@@ -107,7 +107,7 @@ def test_at_rest_and_moving(shape, irf):
     np.testing.assert_allclose(signal(still, still.start), signal(live, live.start), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("irf", SUBSETS[1:], ids=lambda irf: "".join(str(int(flag)) for flag in irf))
+@pytest.mark.parametrize("irf", SUBSETS, ids=lambda irf: "".join(str(int(flag)) for flag in irf))
 def test_gradients_against_differences(irf):
     models = seen("gauss", irf).free("src.spatial.sigma").bound("src.spatial.sigma", 0.01, 0.3)
     problem = Problem([cube(nested=True)], models)
