@@ -16,7 +16,7 @@ from gammajax.models.counts_template import TemplateNPred
 class Given(eqx.Module):
     """Counts of a template in every bin before they are scaled: the occupied ones, then the sums over the mask."""
 
-    counts: Float[Array | np.ndarray, "dataset bin"]
+    counts: Float[Array, "dataset bin"]
 
 
 def given(
