@@ -54,7 +54,7 @@ def _indices(n: int, order: int) -> list[tuple[int, ...]]:
 
 def _partials(function: Function, rows: list[tuple[int, ...]], x: tuple[Scalar, ...], y: Array, data: Any) -> Array:
     if not rows[0]:
-        return function(x, y, data)[None]
+        return jnp.asarray(function(x, y, data))[None]
 
     def nested(x: Sequence[Scalar], tangents: Sequence[Array]) -> Array:
         if not len(tangents):
