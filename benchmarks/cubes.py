@@ -166,7 +166,7 @@ def main() -> None:
         begin = time.perf_counter()
         data = reduce(options.data)
         reduction = time.perf_counter() - begin
-        data.write(folder / "datasets.yaml")
+        data.write(folder)
         peer = PeerDataset.read(next(folder.glob("*.fits*")), name=NAME)
         peer.models = their_models()
         results = {

@@ -75,14 +75,48 @@ def joint_crab(r: dict[str, Any]) -> list[str]:
     return lines
 
 
+def cubes(r: dict[str, Any]) -> list[str]:
+    """The table of the benchmark of cubes."""
+    first, fit = r["first_fit_in_a_new_process"], r["fit_and_covariance"]
+    names = {
+        "statistic_moved": "statistic, position changed",
+        "value_and_gradient": "value + gradient of 7 parameters (Gammapy: value alone)",
+        "fit_and_covariance": "fit + covariance, repeated",
+        "profile_7_points": "profile, 7 points",
+    }
+    apart = max(abs(x) for x in fit["agreement_sigma"].values())
+    return [
+        "## A cube: RX J1713.7-3946",
+        "",
+        "H.E.S.S. DL3 DR1, 15 runs stacked to 8 x 300 x 300 bins with 20 true energies; a power law from a round Gaussian",
+        "and a background with norm and tilt, 7 free parameters; `python benchmarks/cubes.py --data $GAMMAPY_DATA`.",
+        "",
+        "| | gammajax | Gammapy | ratio | compilation |",
+        "|---|---|---|---|---|",
+        *(row(name, r[key]["gammajax"], r[key]["gammapy"], r[key]["compile_s"]) for key, name in names.items()),
+        "",
+        f"Reduction of the runs with compilation: {text(r['reduction_s'])}. Reading, fit and covariance in a new process "
+        f"with an empty compile cache: {text(first['read_and_fit_s'])}, {first['peak_mb']:.0f} MB at most. Best values "
+        f"agree to {apart:.2f} standard errors.",
+        "",
+        foot(r["environment"]),
+    ]
+
+
+def foot(where: dict[str, Any]) -> str:
+    """Where something was measured."""
+    versions = ", ".join(f"{name} {v}" for name, v in where["versions"].items())
+    machine = f"{where['cpu_count']} cores, {where['machine']}, {where['device']}, Python {where['python']}"
+    return f"Measured on {where['date']}: {machine}; {versions}."
+
+
 def main() -> None:
     """Write the page."""
     results = json.loads((RESULTS / "joint_crab.json").read_text())
-    where = results["environment"]
-    versions = ", ".join(f"{name} {v}" for name, v in where["versions"].items())
-    machine = f"{where['cpu_count']} cores, {where['machine']}, {where['device']}, Python {where['python']}"
-    foot = f"Measured on {where['date']}: {machine}; {versions}."
-    PAGE.write_text("\n".join([HEAD, *joint_crab(results), "", foot, ""]))
+    lines = [HEAD, *joint_crab(results), "", foot(results["environment"]), ""]
+    if (RESULTS / "cubes.json").is_file():
+        lines += [*cubes(json.loads((RESULTS / "cubes.json").read_text())), ""]
+    PAGE.write_text("\n".join(lines))
 
 
 if __name__ == "__main__":
