@@ -88,16 +88,17 @@ def cubes(r: dict[str, Any]) -> list[str]:
     return [
         "## A cube: RX J1713.7-3946",
         "",
-        "H.E.S.S. DL3 DR1, 15 runs stacked to 8 x 300 x 300 bins with 20 true energies; a power law from a round",
-        "Gaussian and a background with norm and tilt, 7 free parameters; `python benchmarks/cubes.py --data $GAMMAPY_DATA`.",
+        "H.E.S.S. DL3 DR1, 15 runs stacked to 8 x 300 x 300 bins with 20 true energies; a power law from",
+        "a round Gaussian and a background with norm and tilt, 7 free parameters.",
+        "`python benchmarks/cubes.py --data $GAMMAPY_DATA`",
         "",
         "| | gammajax | Gammapy | ratio | compilation |",
         "|---|---|---|---|---|",
         *(row(name, r[key]["gammajax"], r[key]["gammapy"], r[key]["compile_s"]) for key, name in names.items()),
         "",
-        f"Reduction of the runs with compilation: {text(r['reduction_s'])}. Reading, fit and covariance in a new "
-        f"process with an empty compile cache: {text(first['read_and_fit_s'])}, {first['peak_mb']:.0f} MB at most. Best values "
-        f"agree to {apart:.2f} standard errors.",
+        f"Reduction of the runs with compilation: {text(r['reduction_s'])}. Reading, fit and covariance in a",
+        f"new process with an empty compile cache: {text(first['read_and_fit_s'])}, at most {first['peak_mb']:.0f} MB.",
+        f"Best values agree to {apart:.2f} standard errors.",
         "",
         foot(r["environment"]),
     ]
