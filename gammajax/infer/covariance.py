@@ -10,7 +10,7 @@ from gammajax.infer.minimise import exact_hessian, mask_out, pressed
 from gammajax.likelihood.problem import Problem
 from gammajax.numeric.posdef import solve
 
-LEAST_PIVOT = 1e-11
+LEAST_PIVOT = 9e-12
 """Pivots of the scaled Hessian below this are rounding."""
 
 

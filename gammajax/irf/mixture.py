@@ -168,7 +168,6 @@ def mixture_of(
     rows, columns = thinned(len(y), most), thinned(len(x), most)
     density = density[:, :, rows][..., columns]
     n, _, ny, nx = density.shape
-    sigma, weight = np.ones((n, 1)), np.zeros((n, 1, ny, nx))
     fits = [fit_gaussians(rad, np.maximum(plane.reshape(len(rad), -1).T, 0.0)) for plane in density]
     size = max(len(s) for s, _ in fits)
     sigma, weight = np.ones((n, size)), np.zeros((n, size, ny, nx))

@@ -62,8 +62,10 @@ def _images(
     first: Int[Array, "2"],
     size: tuple[int, ...],
 ) -> tuple[Array, ...]:
-    """Per true energy: the factors along x and along y of the image of a source; of an extended one also the factor
-    along y of what is to be multiplied by the exposure of each pixel, and that exposure.
+    """Per true energy the factors along x and along y of the image of a source, (energy_true, component, pixel).
+
+    The image of a point is in counts per unit of flux [cm2 s]. Of an extended source there are also the factor along y
+    of what is to be multiplied by the exposure of each pixel, and that exposure [cm2 s] (energy_true, row, column).
     """
     scale = pixels_per_degree(cube, pixel)
     here, weight, gauss = _bilinear(cube.exposure, pixel)[:, None], cube.psf.at(pixel), jnp.asarray(cube.psf.sigma)

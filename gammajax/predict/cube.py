@@ -33,7 +33,7 @@ from gammajax.params.field import ParamSpec, spec_of
 from gammajax.params.tree import fill, has_weights, slots
 from gammajax.predict.bend import bent
 from gammajax.predict.closed import counts_closed, cutout, pixels_per_degree
-from gammajax.predict.template import scaled
+from gammajax.predict.template import template_counts
 
 
 class Fold(eqx.Module):
@@ -72,7 +72,7 @@ def predict_cubes(
             rule = quadrature if exposed else bent(models, acts, group, exposed=False)
             signal += jnp.where(seen[:, None], _signal(model, plan, *rule, group), 0.0)
         elif isinstance(model, TemplateNPred) and plan is not None:
-            signal += jnp.where(seen[:, None], scaled(model, plan, group), 0.0)
+            signal += jnp.where(seen[:, None], template_counts(model, plan, group), 0.0)
     return signal
 
 

@@ -38,7 +38,7 @@ class Motion(NamedTuple):
 def _motion(name: str, model: Any, models: Models) -> Motion:
     prefix = f"{name}.spatial."
     rows = {path.removeprefix(prefix): row for path, row in models.rows.items() if path.startswith(prefix)}
-    fixed = not _moving(prefix, models)
+    fixed = not _moves(prefix, models)
     round_ = isinstance(model.spatial, GaussianSpatial) and not (rows["e"].free or rows["e"].link or rows["e"].value)
     closed = round_ or isinstance(model.spatial, PointSpatial)
     return Motion(fixed, closed, _extent(model.spatial, rows, fixed), _resolution(model.spatial))
@@ -88,14 +88,14 @@ def _source(name: str, model: SkyModel, models: Models, group: CubeGroup) -> Fol
     response = fold(model.spatial, seen, live)
     if not model.apply_irf.exposure or any(_bends(other) for other in models.filled.values()):
         return response
-    return as_template(model, response, group, _moving(f"{name}.spectral.", models))
+    return as_template(model, response, group, _moves(f"{name}.spectral.", models))
 
 
 def _bends(model: Any) -> bool:
     return isinstance(model, Nuisance) and (model.bends("energy") or model.bends("efficiency"))
 
 
-def _moving(prefix: str, models: Models) -> list[str]:
+def _moves(prefix: str, models: Models) -> list[str]:
     """Which parameters under a path are free or linked, without that path."""
     rows = {path.removeprefix(prefix): row for path, row in models.rows.items() if path.startswith(prefix)}
     return [path for path, row in rows.items() if row.free or row.link is not None]

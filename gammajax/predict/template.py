@@ -33,7 +33,7 @@ def given(
     return Given(jnp.asarray(counts))
 
 
-def scaled(model: TemplateNPred, plan: Given, group: CubeGroup) -> Float[Array, "dataset bin"]:
+def template_counts(model: TemplateNPred, plan: Given, group: CubeGroup) -> Float[Array, "dataset bin"]:
     """The counts in every bin."""
     energies = group.plane.shape[1]
     every = jnp.broadcast_to(jnp.arange(energies), (len(plan.counts), energies))
