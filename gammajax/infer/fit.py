@@ -248,8 +248,9 @@ def _result(
     datasets: Datasets, models: Models, groups: tuple[Group, ...], end: _End, covariance: bool, trained: bool
 ) -> Fit:
     """The result on the host; `trained` tells that network weights moved, for which there is no Hessian."""
-    minimum, paths = end.minimum, models.free_paths
-    error, slope = jax.tree.map(np.asarray, (end.laplace, end.slope))
+    # Each operation on the device would be a program to compile.
+    host: Any = jax.tree.map(np.asarray, end)
+    minimum, error, slope, paths = host.minimum, host.laplace, host.slope, models.free_paths
     status = Status(int(minimum.status))
     matrix = error.covariance * np.outer(slope, slope)
     usable = bool(paths) and bool(np.all(np.isfinite(matrix)))
@@ -258,14 +259,14 @@ def _result(
         status = Status.CONVERGED if decrease < _PLATEAU_DECREASE else status
     found = Covariance(tuple(paths), matrix) if usable and covariance else None
     ended = status is Status.CONVERGED or (status is Status.PLATEAU and trained)
-    values = dict(zip(paths, end.natural, strict=True))
+    values = dict(zip(paths, host.natural, strict=True))
     least = [least_stat(g) for g in groups]
-    coarse = _coarse(np.asarray(minimum.z), error, paths)
+    coarse = _coarse(minimum.z, error, paths)
     return Fit(
         models=models.fitted(values, found),
         stat=float(minimum.deviance) + sum(float(x.sum()) for x in least),
         deviance=float(minimum.deviance),
-        stat_per_dataset=_by_name(datasets, groups, end, least),
+        stat_per_dataset=_by_name(datasets, groups, host, least),
         success=ended and (found is not None or not covariance or not paths) and not coarse,
         status=status,
         message=status.message + coarse + (_remarks(error, models) if covariance and paths else ""),

@@ -110,14 +110,9 @@ class Minimum(NamedTuple):
 def expand(problem: Problem, z: Vector) -> Expansion:
     """Deviance, gradient and Fisher matrix at `z` from one forward-mode pass."""
 
-    def predict(z):
-        values = problem.layout.values(z)
-        out = predictions(problem, values)
-        return out, (out, values)
-
-    basis = jnp.eye(z.size, dtype=z.dtype)
-    jacobian, (predicted, values) = _jacfwd(predict, z, basis)
-    prior, gradient, fisher = _prior_terms(problem, z, values)
+    values, directions = problem.layout.values(z), problem.layout.directions(z)
+    jacobian, predicted = _along(lambda x: (predictions(problem, x),) * 2, values, directions)
+    prior, gradient, fisher = _prior_terms(problem, values, directions)
     shares, bins = [], []
     for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
         j = _as_signal(group, p, moves)
@@ -146,28 +141,25 @@ def _as_signal(group: Group, prediction: Prediction, moves: Prediction) -> Array
     return moves.signal + moves.scale * group_background(group, prediction)[None]
 
 
-def _jacfwd(function, z, basis):
-    """Jacobian with the free parameter as leading axis, together with the function's auxiliary output."""
+def _along(function, values, directions):
+    """Derivatives of a function along each direction as leading axis, together with its auxiliary output."""
 
     def push(tangent):
-        return jax.jvp(lambda x: function(x), (z,), (tangent,), has_aux=True)
+        return jax.jvp(function, (values,), (tangent,), has_aux=True)
 
-    _, jacobian, aux = jax.vmap(push, out_axes=(None, 0, None))(basis)
-    return jacobian, aux
+    _, slopes, aux = jax.vmap(push, out_axes=(None, 0, None))(directions)
+    return slopes, aux
 
 
-def _prior_terms(problem: Problem, z: Vector, values: Array) -> tuple[Scalar, Vector, Matrix]:
+def _prior_terms(problem: Problem, values: Array, directions: Array) -> tuple[Scalar, Vector, Matrix]:
     """Statistic of the priors, gradient, and the positive part of each prior's curvature."""
-    n = z.size
+    n = len(directions)
     total, gradient, fisher = prior_stat(problem, values), jnp.zeros(n), jnp.zeros((n, n))
-    layout = problem.layout
-    moves = jnp.where(layout.held, 0.0, layout.slope(z))
     for prior in problem.priors:
         slots, first, second = prior.expansion(values)
-        # slot -> free parameter: priors sit on unlinked slots, so each touches one free parameter or none.
-        touches = (layout.free[None, None] == slots[..., None]) * moves[None, None]
-        gradient += jnp.einsum("pi,pif->f", first, touches)
-        fisher += jnp.einsum("pif,pij,pjg->fg", touches, second, touches)
+        touches = directions[:, slots]
+        gradient += jnp.einsum("pi,fpi->f", first, touches)
+        fisher += jnp.einsum("fpi,pij,gpj->fg", touches, second, touches)
     return total, gradient, fisher
 
 
@@ -296,22 +288,24 @@ def exact_hessian(problem: Problem, z: Vector) -> Matrix:
     statistic. One pass of forward over forward mode gives both.
     """
 
-    basis = jnp.eye(z.size, dtype=z.dtype)
+    layout = problem.layout
+    values, directions = layout.values(z), layout.directions(z)
 
-    def gradient(z):
-        def predict(z):
-            values = problem.layout.values(z)
-            out = predictions(problem, values)
-            return (out, prior_stat(problem, values)), out
+    def predict(values):
+        out = predictions(problem, values)
+        return (out, prior_stat(problem, values)), out
 
-        (jacobian, total), predicted = _jacfwd(predict, z, basis)
+    def gradient(values):
+        (jacobian, total), predicted = _along(predict, values, directions)
         for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
             at = lax.stop_gradient(p)
             slope, _, _ = group_derivatives(group, at)
             total += jnp.einsum("zde,de->z", _as_signal(group, at, moves), slope)
-        return total, (jacobian, predicted)
+        return total, (total, jacobian, predicted)
 
-    hessian, (jacobian, predicted) = jax.jacfwd(gradient, has_aux=True)(z)
+    hessian, (slope, jacobian, predicted) = _along(gradient, values, directions)
+    # A logarithm z bends the way to its parameter: there the second derivative is the first.
+    hessian += jnp.diag(jnp.where(layout.log, slope, 0.0))
     for group, p, j in zip(problem.groups, predicted, jacobian, strict=True):
         _, curvature, _ = group_derivatives(group, p)
         hessian += jnp.einsum("yde,zde,de->yz", j.signal, j.signal, curvature)

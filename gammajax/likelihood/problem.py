@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -114,8 +115,9 @@ def _sees(model: str, wanted: tuple[str, ...] | None, datasets: list[str]) -> li
     return [wanted is None or dataset in wanted for dataset in datasets]
 
 
+@jax.jit
 def predictions(problem: Problem, values: Float[Array, "slot"]) -> tuple[Prediction, ...]:
-    """What is predicted for each group at the parameter values."""
+    """What is predicted for each group at the parameter values: traced once for all programs that differentiate it."""
     models = fill(problem.models, values)
     return tuple(predict(models, acts, g) for g, acts in zip(problem.groups, problem.acts, strict=True))
 

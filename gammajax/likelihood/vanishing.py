@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from gammajax.datasets.cube_groups import CubeGroup
@@ -11,8 +10,6 @@ from gammajax.likelihood.problem import Problem, predictions
 
 LEAST = 1e-15
 """Fewer expected counts than this are none."""
-
-_predicted = jax.jit(predictions)
 
 
 def check_predicted(problem: Problem, names: list[str]) -> None:
@@ -23,7 +20,7 @@ def check_predicted(problem: Problem, names: list[str]) -> None:
     groups = [i for i, g in enumerate(problem.groups) if isinstance(g, CubeGroup) and bool(_bare(g).any())]
     if not groups:
         return
-    found = _predicted(problem, problem.layout.values(problem.start))
+    found = predictions(problem, problem.layout.values(problem.start))
     for i in groups:
         empty = _bare(problem.groups[i]) & (np.asarray(found[i].signal) < LEAST)
         for row in np.flatnonzero(empty.any(axis=1)):

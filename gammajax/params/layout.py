@@ -57,6 +57,11 @@ class Layout(eqx.Module):
         moved = self.start.at[self.free].set(self.natural(z))
         return self.factor * moved[self.source] + self.offset
 
+    def directions(self, z: Vector) -> Float[Array, "free slot"]:
+        """Derivative of all parameter values in each free one: how frozen, linked and held ones follow `z`."""
+        moves = jnp.where(self.held, 0.0, self.slope(z))
+        return jnp.where(self.free[:, None] == self.source[None], moves[:, None] * self.factor[None], 0.0)
+
     @property
     def z(self) -> Vector:
         """The vector `z` of the start values."""

@@ -1,3 +1,4 @@
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,6 +49,15 @@ def test_z_is_of_order_one(two):
 def test_slope_is_the_derivative_of_natural(two):
     layout = two.layout
     np.testing.assert_allclose(layout.slope(layout.z), jnp.diag(jax.jacfwd(layout.natural)(layout.z)), rtol=1e-14)
+
+
+def test_directions_are_the_derivative_of_all_values(two):
+    linked = two.link("a.*.amplitude", "b.*.amplitude", factor=3.0)
+    held = eqx.tree_at(lambda layout: layout.held, linked.layout, jnp.array([False, True, False]))
+    for layout in (two.layout, linked.layout, held):
+        there = layout.z + 0.1
+        expected = jax.jacfwd(layout.values)(there).T
+        np.testing.assert_allclose(layout.directions(there), expected, rtol=1e-14)
 
 
 def test_bounds_in_z(two):
