@@ -20,7 +20,7 @@ from gammajax.numeric.quadrature import log_nodes
 _PADDING_LIMIT = 8.0
 
 
-def group(datasets: Sequence[Any], nodes: int = 4, *, dense: bool = False) -> tuple[Group, ...]:
+def group(datasets: Sequence[Any], nodes: int = 4, dense: bool = False) -> tuple[Group, ...]:
     """Sort datasets into groups of one kind and similar size, and stack each group.
 
     With `dense`, cubes keep every bin of their mask, for counts that are going to change.

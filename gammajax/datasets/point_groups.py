@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
+import scipy
 from jaxtyping import ArrayLike
-from scipy.interpolate import PchipInterpolator
-from scipy.stats import norm
 
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import GaussGroup, ProfileGroup
@@ -47,7 +46,7 @@ def stack_points(datasets: Sequence[FluxPointsDataset], members: list[int]) -> G
         for side, column in (("below", "dnde_errn"), ("above", "dnde_errp"))
     }
     limit = stacked(lambda d: d.dnde_ul, 1.0) / size
-    deviates = norm.ppf([d.ul_conf for d in datasets])[:, None]
+    deviates = scipy.special.ndtri([d.ul_conf for d in datasets])[:, None]
     limits = {"limit": limit, "width": np.abs(limit) / deviates, "is_ul": stacked(lambda d: d.is_ul) > 0}
     return GaussGroup(**jax.device_put({**common, **errors, **limits}))
 
@@ -82,5 +81,5 @@ def _signed_root(x: np.ndarray, stat: np.ndarray, what: str) -> tuple[np.ndarray
         raise DatasetError(
             f"{what} does not rise on both sides of its minimum: mask that point, or use stat_type='distrib'"
         )
-    found = PchipInterpolator(knots[order], roots[order])
+    found = scipy.interpolate.PchipInterpolator(knots[order], roots[order])
     return knots[order], np.moveaxis(found.c, 0, -1)

@@ -7,8 +7,8 @@ import importlib
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from astropy.wcs import WCS
-from scipy.ndimage import map_coordinates
 
 from gammajax._typing import Float
 from gammajax.checks import whole
@@ -84,7 +84,7 @@ def interpolate(
         # the last column is next to the first
         planes = np.pad(planes, ((0, 0), (0, 0), (1, 1)), mode="wrap")
         at[1] += 1
-    found = np.stack([map_coordinates(plane, at, order=1, mode="nearest") for plane in planes])
+    found = np.stack([scipy.ndimage.map_coordinates(plane, at, order=1, mode="nearest") for plane in planes])
     found = found.reshape(*values.shape[:-2], *np.shape(x))
     off = lost if outside is None else ~grid.contains(lon, lat)
     return np.where(off, 0.0 if outside is None else outside, found)

@@ -24,7 +24,7 @@ from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
 from gammajax.datasets.groups import Group
-from gammajax.likelihood.problem import Problem, predictions, prior_stat
+from gammajax.likelihood.problem import Problem, predictions, prior_stat, weighted_predictions
 from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_deviance
 from gammajax.numeric import posdef
 from gammajax.predict.groups import Prediction
@@ -283,34 +283,29 @@ def mask_out(matrix: Matrix, fixed: Bool[Array, "free"]) -> Matrix:
 def exact_hessian(problem: Problem, z: Vector) -> Matrix:
     r"""Exact Hessian of the statistic at `z`.
 
-    `H = J^T diag(w2) J + sum_i w1_i d2 s_i` with the observed second derivative w2 of each bin; the second term is the
-    Hessian of a linear functional of the predicted counts, which is much smaller to compile than that of the
-    statistic. One pass of forward over forward mode gives both.
+    `H = J^T diag(w2) J + sum_i w1_i d2 s_i` with the observed first and second derivative w1, w2 of each bin; the
+    second term is the Hessian of a linear functional of the predicted counts, which is much smaller to compile than
+    that of the statistic, and for cubes much faster.
     """
-
-    layout = problem.layout
-    values, directions = layout.values(z), layout.directions(z)
-
-    def predict(values):
-        out = predictions(problem, values)
-        return (out, prior_stat(problem, values)), out
-
-    def gradient(values):
-        (jacobian, total), predicted = _along(predict, values, directions)
-        for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
-            at = lax.stop_gradient(p)
-            slope, _, _ = group_derivatives(group, at)
-            total += jnp.einsum("zde,de->z", _as_signal(group, at, moves), slope)
-        return total, (total, jacobian, predicted)
-
-    hessian, (slope, jacobian, predicted) = _along(gradient, values, directions)
-    # A logarithm z bends the way to its parameter: there the second derivative is the first.
-    hessian += jnp.diag(jnp.where(layout.log, slope, 0.0))
+    values, directions = problem.layout.values(z), problem.layout.directions(z)
+    jacobian, predicted = _along(lambda x: (predictions(problem, x),) * 2, values, directions)
+    hessian, weights = jnp.zeros((z.size, z.size)), []
     for group, p, j in zip(problem.groups, predicted, jacobian, strict=True):
-        _, curvature, _ = group_derivatives(group, p)
+        slope, curvature, _ = group_derivatives(group, p)
         hessian += jnp.einsum("yde,zde,de->yz", j.signal, j.signal, curvature)
         if j.scale is not None:
             mixed, double = background_curvature(group, p)
             cross = jnp.einsum("yde,zde,de->yz", j.signal, j.scale, mixed)
             hessian += cross + cross.T + jnp.einsum("yde,zde,de->yz", j.scale, j.scale, double)
-    return hessian
+        weights.append((slope, slope * group_background(group, p)))
+
+    def functional(values):
+        return weighted_predictions(problem, weights, values) + prior_stat(problem, values)
+
+    def gradient(values):
+        slope = _along(lambda x: (functional(x), None), values, directions)[0]
+        return slope, slope
+
+    bend, slope = _along(gradient, values, directions)
+    # A logarithmic z bends the way to its parameter: there the second derivative is the first.
+    return hessian + bend + jnp.diag(jnp.where(problem.layout.log, slope, 0.0))

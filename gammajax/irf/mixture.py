@@ -11,8 +11,8 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax.scipy.special import erf
-from scipy.optimize import nnls
 
 from gammajax._typing import Array, Float
 from gammajax.numeric.interp import shares
@@ -146,7 +146,7 @@ class _Table:
         """Weights of Gaussians, none below zero, that come nearest to the density."""
         scale = np.sqrt(self.area)
         gauss = self._gauss(sigma) * scale[:, None]
-        return np.array([nnls(gauss, row * scale, maxiter=100 * len(sigma))[0] for row in self.density])
+        return np.array([scipy.optimize.nnls(gauss, row * scale, maxiter=100 * len(sigma))[0] for row in self.density])
 
     def _containment(self, level: float) -> np.ndarray:
         inside = np.cumsum(self.density * self.area, axis=1)

@@ -4,7 +4,7 @@ Everything that optimisers, samplers and profiles need is `nll(problem, z)`.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import equinox as eqx
@@ -23,7 +23,7 @@ from gammajax.models.sky import SkyModel
 from gammajax.params.groups import AnyGroup
 from gammajax.params.layout import Layout
 from gammajax.params.tree import fill, fill_weights, weight_leaves
-from gammajax.predict.groups import Prediction, arrange, predict
+from gammajax.predict.groups import Prediction, Weights, arrange, predict, weighted
 
 
 class Problem(eqx.Module):
@@ -120,6 +120,13 @@ def predictions(problem: Problem, values: Float[Array, "slot"]) -> tuple[Predict
     """What is predicted for each group at the parameter values: traced once for all programs that differentiate it."""
     models = fill(problem.models, values)
     return tuple(predict(models, acts, g) for g, acts in zip(problem.groups, problem.acts, strict=True))
+
+
+def weighted_predictions(problem: Problem, weights: Sequence[Weights], values: Float[Array, "slot"]) -> Scalar:
+    """Sum over the bins of all groups of `predictions` times weights."""
+    models = fill(problem.models, values)
+    every = zip(problem.groups, problem.acts, weights, strict=True)
+    return sum((weighted(models, acts, g, w) for g, acts, w in every), jnp.zeros(()))
 
 
 def prior_stat(problem: Problem, values: Float[Array, "slot"]) -> Scalar:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.spatial import Delaunay
+import scipy
 
 from gammajax._typing import Array, Float, Scalar
 
@@ -34,7 +34,7 @@ class Elements(NamedTuple):
 
 def elements_of(points: Float[np.ndarray, "node 2"]) -> Elements:
     """The elements between nodes. Raises `scipy.spatial.QhullError` for nodes that span no triangle."""
-    triangles = Delaunay(points)
+    triangles = scipy.spatial.Delaunay(points)
     corners = triangles.simplices
     place = np.concatenate([points[corners], np.ones((len(corners), 3, 1))], axis=-1)
     barycentric = np.linalg.inv(np.swapaxes(place, 1, 2))
@@ -62,7 +62,7 @@ def _slopes(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return np.linalg.solve(left.reshape(2 * n, 2 * n), right.reshape(2 * n, n)).reshape(n, 2, n)
 
 
-def _net(points: np.ndarray, triangles: Delaunay, barycentric: np.ndarray, which: int) -> np.ndarray:
+def _net(points: np.ndarray, triangles: scipy.spatial.Delaunay, barycentric: np.ndarray, which: int) -> np.ndarray:
     """Control points of one element as rows of a matrix on (f_1, f_2, f_3, F_1x, F_1y, F_2x, ...)."""
     corner, neighbours = triangles.simplices[which], triangles.neighbors[which]
     unit, c = np.eye(9), {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from gammajax._typing import Array, Scalar
 
-Function = Callable[[tuple[Scalar, ...], Array, Any], Array]
+Function = Callable[[tuple[Scalar, ...], Any, Any], Array]
 
 
 def tower(function: Function) -> Function:
@@ -19,7 +19,7 @@ def tower(function: Function) -> Function:
 
     Under `vmap` over tangents, as in `jax.jacfwd`, a plain function is differentiated anew for each of them; this one
     computes its partial derivatives once, and a tangent costs a product with them. Derivatives of any order work in
-    the same way, each mixed one being computed once. `data` is never differentiated.
+    the same way, each mixed one being computed once. `y` may be None; `data` is never differentiated.
 
     >>> square = tower(lambda x, y, scale: scale * x[0] ** 2 * x[1] * y)
     >>> jax.grad(lambda x: square((x, 5.0), 1.0, 2.0))(3.0).item()
@@ -33,7 +33,7 @@ def _level(function: Function, n: int, order: int) -> Function:
     rows = _indices(n, order)
 
     @jax.custom_jvp
-    def value(x: tuple[Scalar, ...], y: Array, data: Any) -> Array:
+    def value(x: tuple[Scalar, ...], y: Any, data: Any) -> Array:
         return _partials(function, rows, x, y, data)
 
     @value.defjvp
@@ -42,7 +42,8 @@ def _level(function: Function, n: int, order: int) -> Function:
         slopes = _level(function, n, order + 1)(x, y, data)
         above = {row: k for k, row in enumerate(_indices(n, order + 1))}
         moves = [slopes[np.array([above[tuple(sorted((*row, i)))] for row in rows])] * dx[i] for i in range(n)]
-        return value(x, y, data), functools.reduce(jnp.add, moves, value(x, dy, data))
+        own = [] if y is None else [value(x, dy, data)]
+        return value(x, y, data), functools.reduce(jnp.add, [*own, *moves])
 
     return value
 
@@ -52,7 +53,7 @@ def _indices(n: int, order: int) -> list[tuple[int, ...]]:
     return list(itertools.combinations_with_replacement(range(n), order))
 
 
-def _partials(function: Function, rows: list[tuple[int, ...]], x: tuple[Scalar, ...], y: Array, data: Any) -> Array:
+def _partials(function: Function, rows: list[tuple[int, ...]], x: tuple[Scalar, ...], y: Any, data: Any) -> Array:
     if not rows[0]:
         return jnp.asarray(function(x, y, data))[None]
 

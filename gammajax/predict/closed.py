@@ -22,9 +22,11 @@ def counts_closed(
     flux: Float[Array, "energy_true"] | None,
     cube: CubeGroup,
     reach: int,
-) -> Float[Array, "bin"] | Float[Array, "energy_true bin"]:
+    weights: Float[Array, "bin"] | None = None,
+) -> Float[Array, "bin"] | Float[Array, "energy_true bin"] | Float[Array, "energy_true"]:
     """Counts in the bins of a round Gaussian of width `sigma` [deg], or a point; without `flux` per unit of it.
 
+    With `weights` their sum over the bins, per unit of flux at each true energy.
     `pixel` is its place (x, y), `kernel` the energy dispersion there. Of the counts that a Gaussian of the source
     (width s) and of the PSF (width g) put at a place, those at the mean of where they came from,
     `centre + f (place - centre)` with `f = s^2 / (s^2 + g^2)`, stand for all: exact for an exposure that is linear in
@@ -49,6 +51,9 @@ def counts_closed(
         # A sum, not a matrix product, which would have the image written and read once more.
         return occupied, jnp.take(jnp.sum(inside * counts[None], axis=(1, 2)), cube.plane, mode="clip") * kernel
 
+    if weights is not None:
+        apart = jnp.split(weights, [len(place)])
+        return each(lambda *one: sum(jnp.vdot(w, x) for w, x in zip(apart, bins(*one), strict=True)), kernel, *images)
     if flux is None:
         return jnp.concatenate(each(bins, kernel, *images), axis=1)
     return jnp.concatenate(each_sum(bins, flux[:, None] * kernel, *images))

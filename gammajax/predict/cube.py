@@ -76,16 +76,56 @@ def predict_cubes(
     return signal
 
 
+def weighted_cubes(
+    models: Sequence[SkyModel | Nuisance],
+    acts: Bool[Array, "model dataset"],
+    group: CubeGroup,
+    weights: Float[Array, "dataset bin"],
+) -> Scalar:
+    """Sum over all bins of weights times `predict_cubes`.
+
+    The weighted sums per true energy are all that derivatives need: none is taken bin by bin.
+    """
+    quadrature = bent(models, acts, group)
+    total = jnp.zeros(())
+    for model, seen, plan in zip(models, acts, group.plans, strict=True):
+        own = jnp.where(seen[:, None], weights, 0.0)
+        if isinstance(model, SkyModel) and plan is not None:
+            rule = quadrature if model.apply_irf.exposure else bent(models, acts, group, exposed=False)
+            if isinstance(plan, Scaled):
+                total += jnp.vdot(own, _signal(model, plan, *rule, group))
+            else:
+                total += jnp.vdot(_weighted(model, plan, group, own), _flux(model, *rule, group))
+        elif isinstance(model, TemplateNPred) and plan is not None:
+            total += jnp.vdot(own, template_counts(model, plan, group))
+    return total
+
+
 def _signal(model: SkyModel, plan: Fold | Scaled | Live, nodes: Array, weights: Array, group: CubeGroup) -> Array:
     if isinstance(plan, Scaled):
         return plan.counts * (evaluate_spectrum(model.spectral, plan.energy) / plan.flux)
-    varies = model.spatial is not None and model.spatial.energy_dependent
-    flux = evaluate_spectrum(model.spectral, nodes) * weights if varies else model.spectral.integrate(nodes, weights)
-    flux = (flux if varies else flux[..., None])[group.axis]
+    flux = _flux(model, nodes, weights, group)
     if isinstance(plan, Fold):
         return jax.vmap(_folded)(flux, plan.response)
     seen = cubes(as_seen(group, model.apply_irf))
     return each(lambda c, f, n: _moving(model.spatial, plan, c, f, n), seen, flux, group.nodes[group.axis])
+
+
+def _weighted(
+    model: SkyModel, plan: Fold | Live, group: CubeGroup, weights: Float[Array, "dataset bin"]
+) -> Float[Array, "dataset energy_true node"]:
+    """Weighted sums over the bins of the counts per unit of flux at each true energy and node."""
+    if isinstance(plan, Fold):
+        return jnp.einsum("dtnb,db->dtn", plan.response, weights)
+    seen = cubes(as_seen(group, model.apply_irf))
+    return each(lambda c, n, w: _moving(model.spatial, plan, c, None, n, w), seen, group.nodes[group.axis], weights)
+
+
+def _flux(model: SkyModel, nodes: Array, weights: Array, group: CubeGroup) -> Float[Array, "dataset energy_true node"]:
+    """Flux in each true-energy bin: the share of each node if the shape depends on the energy, else in all."""
+    varies = model.spatial is not None and model.spatial.energy_dependent
+    flux = evaluate_spectrum(model.spectral, nodes) * weights if varies else model.spectral.integrate(nodes, weights)
+    return (flux if varies else flux[..., None])[group.axis]
 
 
 def _folded(
@@ -100,7 +140,7 @@ def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
 
     def one(cube: CubeGroup, nodes: Array) -> Array:
         x, counts = _movable(spatial, plan, cube)
-        return counts(x, None, (cube, nodes))
+        return counts(x, None, (cube, nodes, None))
 
     return Fold(each(one, cubes(group), group.nodes[group.axis]))
 
@@ -136,17 +176,22 @@ def as_template(model: SkyModel, response: Fold, group: CubeGroup, moves: Sequen
     return Scaled(_at_rest(known, response, group), group.nodes[at], jnp.asarray(one[at]))
 
 
-def _moving(spatial: Any, plan: Live, cube: CubeGroup, flux: Array, nodes: Array) -> Float[Array, "bin"]:
-    """Counts of a source as a function of its parameters, with derivatives that cost once for all directions."""
+def _moving(
+    spatial: Any, plan: Live, cube: CubeGroup, flux: Array | None, nodes: Array, weights: Array | None = None
+) -> Float[Array, "bin"] | Float[Array, "energy_true node"]:
+    """Counts of a source as a function of its parameters, with derivatives that cost once for all directions.
+
+    With `weights` in place of `flux` their sums over the bins.
+    """
     x, counts = _movable(spatial, plan, cube)
-    return tower(counts)(x, flux, (cube, nodes))
+    return tower(counts)(x, flux, (cube, nodes, weights))
 
 
 def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, ...], Callable[..., Array]]:
     """The numbers through which the counts of a source depend on its shape and place, and its counts.
 
-    They are a function of these numbers, the flux at each true energy and node, and `(cube, nodes)`; without flux they
-    are those per unit of it, (energy_true, node, bin).
+    They are a function of these numbers, the flux at each true energy and node, and `(cube, nodes, weights)`; without
+    flux they are those per unit of it, (energy_true, node, bin), or with weights the sums of these over the bins.
     """
     if plan.factor == 0:
         x, y = cube.projection.pixel(spatial.lon_0, spatial.lat_0, spatial.frame)
@@ -154,21 +199,24 @@ def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, .
         return (x, y, *size), functools.partial(_counts_closed, plan.reach)
     declared = [field.name for field in dataclasses.fields(spatial) if isinstance(spec_of(field), ParamSpec)]
 
-    def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array]) -> Array:
+    def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array, Array | None]) -> Array:
         here = eqx.tree_at(lambda s: [getattr(s, name) for name in declared], spatial, list(x))
-        response = _response_convolved(here, data[0], plan.factor, data[1])
+        cube, nodes, weights = data
+        response = _response_convolved(here, cube, plan.factor, nodes)
+        if weights is not None:
+            return response @ weights
         return response if flux is None else _folded(flux, response)
 
     return tuple(getattr(spatial, name) for name in declared), counts
 
 
 def _counts_closed(
-    reach: int, x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array]
-) -> Float[Array, "bin"] | Float[Array, "energy_true 1 bin"]:
+    reach: int, x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array, Array | None]
+) -> Float[Array, "bin"] | Float[Array, "energy_true 1 *bin"]:
     """Counts of a point or round Gaussian at pixel (x, y)."""
-    pixel, cube = jnp.stack(x[:2]), data[0]
-    sigma = x[2] if len(x) > 2 else None
-    counts = counts_closed(pixel, sigma, _kernel(pixel, cube), None if flux is None else flux[:, 0], cube, reach)
+    pixel, (cube, _, weights) = jnp.stack(x[:2]), data
+    sigma, flux = x[2] if len(x) > 2 else None, None if flux is None else flux[:, 0]
+    counts = counts_closed(pixel, sigma, _kernel(pixel, cube), flux, cube, reach, weights)
     return counts[:, None] if flux is None else counts
 
 

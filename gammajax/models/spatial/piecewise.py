@@ -6,7 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from scipy.spatial import QhullError
+import scipy
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import ModelError
@@ -98,7 +98,7 @@ def _from(start: Any, lon: Any) -> Any:
 def _elements(x: np.ndarray, y: np.ndarray) -> Elements:
     try:
         found = elements_of(np.column_stack([x, y]))
-    except QhullError as error:
+    except scipy.spatial.QhullError as error:
         raise ModelError("PiecewiseNormSpatial: the directions lie on a line, and span no triangle") from error
     if np.unique(found.corners).size < x.size:
         raise ModelError("PiecewiseNormSpatial: two directions are the same, or almost")
