@@ -10,9 +10,10 @@ from astropy.table import Table
 
 from gammajax.checks import as_paths, one_or_many
 from gammajax.datasets.cube import MapDataset
-from gammajax.datasets.files import read_dataset, read_hdf5_datasets, write_dataset, write_hdf5_datasets
+from gammajax.datasets.files import read_dataset, write_dataset
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
+from gammajax.datasets.hdf5_files import read_hdf5_datasets, write_hdf5_datasets
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError, UnknownDataset, nearest
 from gammajax.io.hdf5 import SUFFIXES, is_hdf5

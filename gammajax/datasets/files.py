@@ -1,9 +1,7 @@
-"""Datasets in files: one in OGIP spectra or region maps in Gammapy's "gadf" format, many in one HDF5 file."""
+"""Datasets in files of their own: OGIP spectra, Gammapy's dataset files, flux points."""
 
-import dataclasses
 import re
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,19 +12,15 @@ from gammajax.datasets.cube_files import read_cube, write_cube
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import Provenance, SpectrumDataset, SpectrumDatasetOnOff
-from gammajax.errors import DatasetError, FileFormatError, GammajaxError
+from gammajax.errors import DatasetError
 from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
-from gammajax.io.hdf5 import Node, read_tree, write_tree
 from gammajax.io.ogip import Grouping, OgipSpectrum, read_ogip
 from gammajax.io.ogip_write import write_ogip
 
 _NO_LIVETIME = 1.0
 """EXPOSURE [s] of an OGIP file whose effective area is the exposure."""
 
-_FLAGS = ("mask_safe", "mask_fit", "is_ul")
-_OPTIONAL = ("norm_scan", "stat_scan")
-_KINDS: dict[str, type[Any]] = {cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset)}
-_TYPES = (*_KINDS, MapDataset.__name__)
+_TYPES = tuple(cls.__name__ for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset))
 
 
 def read_dataset(
@@ -153,54 +147,3 @@ def _to_gadf(dataset: SpectrumDataset) -> GadfSpectrum:
     arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in names}
     origin = {"telescope": dataset.provenance.telescope, "obs_ids": dataset.provenance.obs_ids}
     return GadfSpectrum(name=dataset.name, livetime=float(dataset.livetime), **origin, **arrays)
-
-
-# -- HDF5 ----------------------------------------------------------------------------------------------------------
-
-
-def write_hdf5_datasets(datasets: Iterable[Dataset], path: str | Path) -> Path:
-    """Write datasets with everything they hold into one HDF5 file; returns the path."""
-    # Groups are numbered: names of datasets may hold any character, and their order counts.
-    return write_tree(path, "datasets", {f"{i:05d}": _dataset_tree(dataset) for i, dataset in enumerate(datasets)})
-
-
-def read_hdf5_datasets(path: str | Path) -> list[Dataset]:
-    """The datasets of such a file, in order. Raises `FileFormatError` or `DatasetError`, naming the group."""
-    node = read_tree(path, "datasets")
-    return [_dataset_from_node(node.group(name)) for name in sorted(x for x in node if x.isdigit())]
-
-
-def _dataset_tree(dataset: Dataset) -> dict[str, Any]:
-    fields = {field.name: getattr(dataset, field.name) for field in dataclasses.fields(dataset)}
-    provenance = fields.pop("provenance")
-    return {
-        "type": type(dataset).__name__,
-        "provenance": {key: x if isinstance(x, str) else np.asarray(x) for key, x in vars(provenance).items()},
-        **{key: x if isinstance(x, str | None) else _number_or_array(np.asarray(x)) for key, x in fields.items()},
-    }
-
-
-def _number_or_array(x: np.ndarray) -> Any:
-    return x if x.ndim else x.item()
-
-
-def _dataset_from_node(node: Node) -> Dataset:
-    kind = node.text("type")
-    if kind not in _KINDS:
-        raise FileFormatError(f"{node.where}: datasets of type {kind!r} cannot be read; types are {', '.join(_KINDS)}")
-    read: dict[str, Any] = {**dict.fromkeys(("name", "stat_type"), node.text), "livetime": node.number}
-    read |= {"ul_conf": node.number, "provenance": lambda _: _provenance(node.group("provenance"))}
-    names = [field.name for field in dataclasses.fields(_KINDS[kind])]
-    fields: dict[str, Any] = {
-        name: read[name](name) if name in read else node.array(name, kinds="b" if name in _FLAGS else "iuf")
-        for name in names
-        if name in node or name not in _OPTIONAL
-    }
-    try:
-        return _KINDS[kind](**fields)
-    except GammajaxError as error:
-        raise type(error)(f"{node.where}: {error}") from error
-
-
-def _provenance(node: Node) -> Provenance:
-    return Provenance(node.text("telescope"), tuple(int(x) for x in node.array("obs_ids", 1)))

@@ -72,8 +72,6 @@ class SkyGrid:
             pixels = [whole(n, "npix") for n in (npix if isinstance(npix, tuple | list | np.ndarray) else (npix, npix))]
             if len(pixels) != 2:
                 raise ConfigError(f"npix is one number or two (lon, lat), got {npix}")
-            if len(pixels) != 2:
-                raise ConfigError(f"npix is one number or two (lon, lat), got {npix}")
         else:
             extent = (360.0, 180.0) if width is None else _pair(width, "width")
             pixels = [int(np.rint(w / b)) for w, b in zip(extent, size, strict=True)]
@@ -103,6 +101,19 @@ class SkyGrid:
         header = self.wcs.to_header()
         header["WCSSHAPE"] = f"({self.shape[1]},{self.shape[0]})"
         return header
+
+    @classmethod
+    def from_text(cls, header: str, where: str = "the header") -> "SkyGrid":
+        """The grid of `to_text`; `where` names it in messages. Raises `FileFormatError`."""
+        try:
+            keywords = fits.Header.fromstring(header, sep="\n")
+        except (ValueError, OSError, fits.VerifyError) as error:
+            raise FileFormatError(f"{where} is no FITS header: {error}") from error
+        return cls.from_header(keywords, where)
+
+    def to_text(self) -> str:
+        """The keywords of the grid as the lines of a FITS header."""
+        return self.to_header().tostring(sep="\n")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SkyGrid):

@@ -18,8 +18,8 @@ import numpy as np
 from gammajax.errors import ConfigError, FileFormatError, GammajaxError, MissingFile, nearest
 from gammajax.io.paths import is_file
 
-SCHEMA = 2
-"""Version 1 (gammajax 0.1.0) had no groups; its files of a kind that has not changed are still read."""
+SCHEMA = 3
+"""Version 1 had no groups, version 2 no cubes; files of a kind that has not changed are still read."""
 
 SUFFIXES = (".h5", ".hdf5")
 _LONGEST_ATTRIBUTE = 1000

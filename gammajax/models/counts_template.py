@@ -6,7 +6,6 @@ from typing import Any, Self
 import equinox as eqx
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
 
 from gammajax._typing import Array, Float
 from gammajax.errors import ModelError
@@ -63,7 +62,7 @@ class TemplateNPred(Nuisance):
         for name, value in given.items():
             setattr(self, name, value)
         self.spectral, self.datasets_names, self.interp = spectral, datasets_names, axis.interp
-        self.header = "" if content.grid is None else content.grid.to_header().tostring(sep="\n")
+        self.header = "" if content.grid is None else content.grid.to_text()
         self.filename = str(filename)
 
     @classmethod
@@ -89,7 +88,7 @@ class TemplateNPred(Nuisance):
     @property
     def grid(self) -> SkyGrid:
         """The pixels of the counts."""
-        return SkyGrid.from_header(fits.Header.fromstring(self.header, sep="\n"), self.filename or "TemplateNPred")
+        return SkyGrid.from_text(self.header, self.filename or "TemplateNPred")
 
     def write(self, path: str | Path) -> Path:
         """Write the map as FITS, so that `read` and Gammapy read it; returns the path."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
 from gammajax.errors import FileFormatError
 from gammajax.geom.grid import SkyGrid
@@ -15,7 +14,7 @@ from gammajax.io.yaml import mapping, numbers, sequence, text
 
 def map_content(content: SkyMap, values: str) -> dict[str, Any]:
     """A map as texts and numbers; its values are the array called `values`."""
-    header = "" if content.grid is None else content.grid.to_header().tostring(sep="\n")
+    header = "" if content.grid is None else content.grid.to_text()
     axes = [
         {"name": a.name, "unit": a.unit, "interp": a.interp, "kind": a.kind, "points": a.points.tolist()}
         for a in content.axes
@@ -26,15 +25,12 @@ def map_content(content: SkyMap, values: str) -> dict[str, Any]:
 def map_from(content: Any, where: str) -> SkyMap:
     """The map that `map_content` described, with its array in place; raises `FileFormatError`."""
     content = mapping(content, where)
-    try:
-        header = fits.Header.fromstring(text(content.get("header"), f"{where}.header"), sep="\n")
-    except (ValueError, OSError, fits.VerifyError) as error:
-        raise FileFormatError(f"{where}.header is no FITS header: {error}") from error
+    grid = SkyGrid.from_text(text(content.get("header"), f"{where}.header"), f"{where}.header")
     values = content.get("values")
     if not isinstance(values, np.ndarray):
         raise FileFormatError(f"{where}.values must be an array of the file")
     axes = tuple(_axis(x, f"{where}.axes") for x in sequence(content.get("axes"), f"{where}.axes"))
-    return SkyMap(values, axes, SkyGrid.from_header(header, where), text(content.get("unit"), f"{where}.unit"))
+    return SkyMap(values, axes, grid, text(content.get("unit"), f"{where}.unit"))
 
 
 def _axis(content: Mapping[str, Any], where: str) -> MapAxis:

@@ -1,15 +1,19 @@
 """Datasets in one HDF5 file: everything comes back; what is malformed is named."""
 
+import dataclasses
+
 import equinox as eqx
 import h5py
 import jax
 import numpy as np
 import pytest
+from made_cubes import CENTRE, cube
 from made_spectra import counting, on_off
 
 import gammajax as gj
 from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError, FileFormatError, GammajaxError, MissingFile
+from gammajax.geom.grid import SkyGrid
 
 
 def all_kinds():
@@ -34,6 +38,44 @@ def test_everything_comes_back(tmp_path):
         assert one.provenance == two.provenance
         jax.tree.map(np.testing.assert_array_equal, one, two)
     assert jax.tree.structure(list(made)) == jax.tree.structure(list(back))
+
+
+def test_cubes_come_back_with_their_responses(tmp_path):
+    spread = cube("spread", counts=False)
+    bare = vars(spread) | {"psf": None, "edisp": None, "energy_true": spread.energy, "exposure": spread.exposure[:3]}
+    plain = gj.MapDataset(**bare | {"name": "plain"})
+    coarse = SkyGrid.create(CENTRE, npix=2, binsz=0.5)
+    psf = dataclasses.replace(
+        spread.psf, grid=coarse, values=np.tile(spread.psf.values, (1, 1, 2, 2)), exposure=np.ones((5, 2, 2))
+    )
+    spread = gj.MapDataset(**vars(spread) | {"psf": psf})
+    made = gj.Datasets([plain, spread, *on_off(n=1)])
+    back = gj.Datasets.read(made.write(tmp_path / "d.h5"))
+    assert back.names == made.names
+    for one, two in zip(made, back, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(one), jax.tree.leaves(two))
+    assert back[0].psf is None
+    assert back[1].grid == spread.grid
+    assert back[1].psf.grid == coarse
+    for one, two in ((psf, back[1].psf), (spread.edisp, back[1].edisp)):
+        for name in set(vars(one)) - {"grid"}:
+            np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    source = gj.SkyModel(gj.PowerLaw(amplitude=1e-10), gj.PointSpatial(*CENTRE))
+    expected, found = (gj.predict_counts(d, gj.Models(source=source))[0] for d in (spread, back[1]))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_broken_cubes_name_the_group(tmp_path):
+    path = gj.Datasets([cube(counts=False)]).write(tmp_path / "d.h5")
+    with h5py.File(path, "a") as file:
+        file["00000/grid"][()] = "SIMPLE  =                    T"
+    with pytest.raises(FileFormatError, match=r"d\.h5\[/00000\]: grid"):
+        gj.Datasets.read(path)
+    with h5py.File(path, "a") as file:
+        del file["00000/psf/rad"]
+        file["00000/grid"][()] = cube(counts=False).grid.to_text()
+    with pytest.raises(FileFormatError, match=r"d\.h5\[/00000/psf\] has no 'rad'"):
+        gj.Datasets.read(path)
 
 
 def test_many_datasets_keep_their_order(tmp_path):
@@ -68,7 +110,7 @@ def put(name, value):
 
 DAMAGES = [
     (lambda f: f["00001"].attrs.__delitem__("type"), FileFormatError, r"\[/00001\] has no 'type'"),
-    (lambda f: f["00001"].attrs.__setitem__("type", "MapDataset"), FileFormatError, "datasets of type 'Map"),
+    (lambda f: f["00001"].attrs.__setitem__("type", "Cube"), FileFormatError, "datasets of type 'Cube"),
     (lambda f: f["00001"].__delitem__("edisp"), FileFormatError, r"\[/00001\] has no 'edisp'"),
     (put("00001/counts", np.ones(3)), DatasetError, r"\[/00001\]: d1: counts has shape \(3,\)"),
     (put("00001/counts", np.full(12, -1.0)), DatasetError, "d1: counts holds 12 negative values"),

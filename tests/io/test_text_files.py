@@ -112,7 +112,7 @@ def test_hdf5(tmp_path):
     np.testing.assert_array_equal(arrays["a/b"], [0, 1, 2])
     assert list(header["names"]) == ["x", "y"]
     with pytest.raises(
-        FileFormatError, match="expected a gammajax file of kind 'posterior', schema 2; it has kind 'thing'"
+        FileFormatError, match="expected a gammajax file of kind 'posterior', schema 3; it has kind 'thing'"
     ):
         read_hdf5(path, kind="posterior")
     with h5py.File(path, "a") as file:

@@ -8,7 +8,6 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import FileFormatError, ModelError, UnitMismatch
@@ -84,7 +83,7 @@ class TemplateSpatial(SpatialModel):
         if frame not in (None, grid.frame):
             raise ModelError(f"{where}: the frame is that of its map, {grid.frame!r}, got {frame!r}")
         self.frame, self.normalize, self.interp = grid.frame, bool(normalize), interp
-        self.header, self.filename = grid.to_header().tostring(sep="\n"), str(filename)
+        self.header, self.filename = grid.to_text(), str(filename)
         energy = _energy_axis(content, where)
         self.axis = ("", "") if energy is None else (energy.interp, energy.kind)
         values, self.dimension = _values(content, grid, normalize, where)
@@ -139,7 +138,7 @@ class TemplateSpatial(SpatialModel):
 
     @property
     def _grid(self) -> SkyGrid:
-        return SkyGrid.from_header(fits.Header.fromstring(self.header, sep="\n"), self.filename or "TemplateSpatial")
+        return SkyGrid.from_text(self.header, self.filename or "TemplateSpatial")
 
     @property
     def map(self) -> SkyMap:
