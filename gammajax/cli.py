@@ -108,8 +108,9 @@ def stat(
         return
     table = Table("dataset", "type", "stat", "bins", "counts", "npred", title=f"statistic {result['stat']:.6f}")
     for row in result["datasets"]:
-        numbers = f"{row['stat']:.4f}", str(row["n_bins"]), f"{row['counts']:g}", f"{row['npred']:.2f}"
-        table.add_row(row["name"], row["type"], *numbers)
+        # Flux points have no counts.
+        counts = (f"{row['counts']:g}", f"{row['npred']:.2f}") if "counts" in row else ()
+        table.add_row(row["name"], row["type"], f"{row['stat']:.4f}", str(row["n_bins"]), *counts)
     console.print(table)
     console.print(f"priors: {result['prior_stat']:.6f}")
 

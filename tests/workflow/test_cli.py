@@ -95,6 +95,18 @@ def test_stat_json_and_table(run, reduced):
     assert f"{result['stat']:.6f}" in run("stat", *inputs(reduced)).stdout
 
 
+def test_stat_of_flux_points(run, tmp_path):
+    energy = np.array([0.5, 1.0, 2.0])
+    points = gj.FluxPointsDataset(
+        name="sed", energy_ref=energy, dnde=1e-11 * energy**-2.0, dnde_err=1e-12 * energy**-2.0
+    )
+    datasets = gj.Datasets([points]).write(tmp_path / "points")
+    models = gj.Models(crab=gj.SkyModel(gj.PowerLaw(amplitude=1.1e-11, index=2.0))).write(tmp_path / "models.yaml")
+    shown = run("stat", "--datasets", datasets, "--models", models).stdout
+    assert "statistic 3.000000" in shown
+    assert "sed" in shown
+
+
 def test_fit_writes_the_contract(run, reduced):
     run("fit", *inputs(reduced), "--out", reduced / "fit")
     result = json.loads((reduced / "fit" / "result.json").read_text())
