@@ -23,7 +23,7 @@ class MapDataset(Shown, eqx.Module):
     """Counts on a grid of the sky against a known background (Cash statistic).
 
     Per true-energy bin the flux of a source times `exposure` is spread by the PSF; the dispersion takes it to
-    reconstructed energies; `background` is added.
+    reconstructed energies; `background` is added. A PSF over reconstructed energy acts after the dispersion.
 
     `energy` and `energy_true` are bin edges [TeV]; `exposure` [cm2 s] at the pixels of `grid`; a bin takes part where
     both masks are True. Without `edisp` energies are as measured; without `psf` so are directions.
@@ -77,10 +77,6 @@ class MapDataset(Shown, eqx.Module):
         wanted = (len(energy_true) - 1, len(energy) - 1)
         if edisp is not None and edisp.values.shape[:2] != wanted:
             raise DatasetError(f"{name}: edisp has shape {edisp.values.shape[:2]}, its axes ask for {wanted}")
-        if psf is not None and psf.reco:
-            raise DatasetError(
-                f"{name}: a PSF over reconstructed energy is not supported yet: give one over energy_true"
-            )
         self.psf, self.edisp = psf, edisp
         self.livetime = _float(to_value(livetime, "s", f"{name}: livetime"))
 

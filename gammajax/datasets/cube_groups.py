@@ -68,6 +68,8 @@ class CubeGroup(eqx.Module):
     """Frame of `lon` and `lat`."""
     reach: int = eqx.field(static=True)
     """Pixels that a PSF reaches to each side of a source; 0: nothing is spread."""
+    reco: bool = eqx.field(static=True)
+    """The PSF is over reconstructed energy, and acts after the dispersion."""
 
 
 def group_cubes(datasets: Sequence[MapDataset], members: Sequence[int], nodes: int, dense: bool) -> list[CubeGroup]:
@@ -112,7 +114,8 @@ class _Plan:
         self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset, self.overlap)
         psf = self.psf.weight.shape[2:], self.reach
         frame, exposure = dataset.grid.frame, dataset.exposure.shape
-        self.shape = counts.shape, exposure, psf, self.kernel.shape, self.projection.kind, frame
+        self.reco = dataset.psf is not None and dataset.psf.reco
+        self.shape = counts.shape, exposure, psf, self.kernel.shape, self.projection.kind, frame, self.reco
 
 
 _PLANS = Remembered(_Plan)
@@ -127,11 +130,11 @@ def _distinct(mask: Bool[np.ndarray, "energy lat lon"]) -> tuple[Float[np.ndarra
 
 
 def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
-    """The PSF at the centres of the true-energy bins, and how many pixels it reaches."""
-    n = len(dataset.energy_true) - 1
+    """The PSF at the centres of the bins of its energy, and how many pixels it reaches."""
     if dataset.psf is None:
-        return unspread(n), 0
-    psf, edges = dataset.psf, np.asarray(dataset.energy_true)
+        return unspread(len(dataset.energy_true) - 1), 0
+    psf = dataset.psf
+    edges = np.asarray(dataset.energy if psf.reco else dataset.energy_true)
     density = _interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
     x, y, density = _on_pixels(dataset.grid, psf.grid, density)
     size = np.sqrt(np.abs(np.linalg.det(dataset.grid.wcs.pixel_scale_matrix)))
@@ -227,7 +230,9 @@ def _stacked(datasets: list[MapDataset], plans: list[_Plan], members: list[int],
         "psf": jax.tree.map(lambda *x: np.stack(x), *(_with_components(p.psf, components) for p in plans)),
         "projection": jax.tree.map(lambda *x: np.stack(x), *(p.projection for p in plans)),
     }
-    return CubeGroup(**jax.device_put(arrays), plans=(), frame=datasets[0].grid.frame, reach=plans[0].reach)
+    return CubeGroup(
+        **jax.device_put(arrays), plans=(), frame=datasets[0].grid.frame, reach=plans[0].reach, reco=plans[0].reco
+    )
 
 
 def _boxed(masks: list[Float[np.ndarray, "plane lat lon"]]) -> dict[str, np.ndarray]:

@@ -102,7 +102,7 @@ class Minimum(NamedTuple):
     per_dataset: tuple[Float[Array, "dataset"], ...]
     gradient: Vector
     decrease: Scalar
-    """Predicted further decrease of the statistic."""
+    """Predicted further decrease of the statistic, by a step of a length that is taken."""
     steps: Int[Array, ""]
     status: Int[Array, ""]
 
@@ -232,7 +232,10 @@ def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
     first = state.steps == 0
     done = (decrease < tolerance) & ~first
     # Where the statistic is flat in a logarithm, as in a cut-off far above the data, a full step overflows.
-    step = jnp.where(layout.log, jnp.clip(step, -_LARGEST_LOG_STEP, _LARGEST_LOG_STEP), step)
+    step, newton = (
+        jnp.where(layout.log, jnp.clip(x, -_LARGEST_LOG_STEP, _LARGEST_LOG_STEP), x) for x in (step, newton)
+    )
+    within_reach = jnp.minimum(decrease, -(at.gradient @ newton + 0.5 * newton @ at.hessian @ newton))
     emptied = -jnp.min(jnp.stack([jnp.min(jnp.einsum("zde,z->de", x, step)) for x in at.shares]))
     step *= _LARGEST_FALL / jnp.maximum(emptied, _LARGEST_FALL)
     trial = jnp.clip(z + step, layout.lower, layout.upper)
@@ -255,7 +258,7 @@ def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
     status = jnp.where(first & ~better, Status.NOT_FINITE, status)
     z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (z, at))
     size = jnp.where(better, jnp.maximum(jnp.diag(at.hessian), 0.1 * state.size), state.size)
-    return _State(z, at, size, damping, decrease, steps, status.astype(jnp.int32))
+    return _State(z, at, size, damping, within_reach, steps, status.astype(jnp.int32))
 
 
 def pressed(problem: Problem, z: Vector, gradient: Vector) -> Bool[Array, "free"]:

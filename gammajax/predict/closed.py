@@ -4,7 +4,6 @@ A Gaussian mixture over pixels is a product of differences of the error function
 product, smooth in position and width, with no kernel, no grid in between and no edge where it jumps.
 """
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -42,10 +41,10 @@ def counts_closed(
 
     def bins(kernel: Array, *image: Array) -> tuple[Array, Array]:
         right, down, *more = image
-        counts = _outer(down, right)
+        counts = down.T @ right
         if more:
             exposed, exposure = more
-            counts = counts + exposure * _outer(exposed, right)
+            counts = counts + exposure * (exposed.T @ right)
         occupied = jnp.take(counts, place, mode="clip") * jnp.take(kernel, cube.place[:, 0], mode="clip")
         occupied = occupied if within is None else jnp.where(within, occupied, 0.0)
         # A sum, not a matrix product, which would have the image written and read once more.
@@ -85,18 +84,6 @@ def _images(
     share = jnp.square(sigma / width)
     plain, exposed = (x[..., None] * down for x in (here * (1.0 - share) * weight, share * weight))
     return right, plain, exposed, cutout(cube.exposure, first, size)
-
-
-@jax.custom_jvp
-def _outer(down: Float[Array, "component lat"], right: Float[Array, "component lon"]) -> Float[Array, "lat lon"]:
-    """The image that is the sum of products of factors. Its derivative is one matrix product as well, not two."""
-    return down.T @ right
-
-
-@_outer.defjvp
-def _outer_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    (down, right), (d_down, d_right) = primals, tangents
-    return _outer(down, right), _outer(jnp.concatenate([d_down, down]), jnp.concatenate([right, d_right]))
 
 
 def cutout(maps: Float[Array, "*n lat lon"], first: Int[Array, "2"], size: tuple[int, ...]) -> Array:

@@ -31,6 +31,7 @@ from gammajax.numeric.sphere import unit_vector
 from gammajax.numeric.tower import tower
 from gammajax.params.field import ParamSpec, spec_of
 from gammajax.params.tree import fill, has_weights, slots
+from gammajax.predict.after import closed_after, dispersed, per_unit
 from gammajax.predict.bend import bent
 from gammajax.predict.closed import counts_closed, cutout, pixels_per_degree
 from gammajax.predict.template import template_counts
@@ -92,7 +93,7 @@ def weighted_cubes(
         own = jnp.where(seen[:, None], weights, 0.0)
         if isinstance(model, SkyModel) and plan is not None:
             rule = quadrature if model.apply_irf.exposure else bent(models, acts, group, exposed=False)
-            if isinstance(plan, Scaled):
+            if isinstance(plan, Scaled) or (isinstance(plan, Live) and group.reco):
                 total += jnp.vdot(own, _signal(model, plan, *rule, group))
             else:
                 total += jnp.vdot(_weighted(model, plan, group, own), _flux(model, *rule, group))
@@ -202,6 +203,10 @@ def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, .
     def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array, Array | None]) -> Array:
         here = eqx.tree_at(lambda s: [getattr(s, name) for name in declared], spatial, list(x))
         cube, nodes, weights = data
+        if cube.reco:
+            at_once = functools.partial(_counts_after, here, cube, plan.factor, nodes)
+            shape = len(nodes), nodes.shape[1] if here.energy_dependent else 1
+            return per_unit(at_once, shape) if flux is None else at_once(flux)
         response = _response_convolved(here, cube, plan.factor, nodes)
         if weights is not None:
             return response @ weights
@@ -215,14 +220,19 @@ def _counts_closed(
 ) -> Float[Array, "bin"] | Float[Array, "energy_true 1 *bin"]:
     """Counts of a point or round Gaussian at pixel (x, y)."""
     pixel, (cube, _, weights) = jnp.stack(x[:2]), data
-    sigma, flux = x[2] if len(x) > 2 else None, None if flux is None else flux[:, 0]
-    counts = counts_closed(pixel, sigma, _kernel(pixel, cube), flux, cube, reach, weights)
+    sigma = x[2] if len(x) > 2 else None
+    kernel = _kernel(pixel, cube)
+    if cube.reco:
+        at_once = functools.partial(closed_after, pixel, sigma, kernel, cube, reach)
+        return per_unit(at_once, (len(kernel), 1)) if flux is None else at_once(flux)
+    flux = None if flux is None else flux[:, 0]
+    counts = counts_closed(pixel, sigma, kernel, flux, cube, reach, weights)
     return counts[:, None] if flux is None else counts
 
 
 def as_seen(group: CubeGroup, irf: AppliedIRF) -> CubeGroup:
     """The cubes with perfect responses in place of those that are not applied to a source."""
-    n, energies = group.exposure.shape[:2]
+    n, energies = group.exposure.shape[0], group.psf.sigma.shape[1]
     if not irf.exposure:
         group = dataclasses.replace(group, exposure=jnp.ones_like(group.exposure))
     if not irf.psf:
@@ -243,17 +253,8 @@ def cubes(group: CubeGroup) -> Any:
 def _response_convolved(
     spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
 ) -> Float[Array, "energy_true node bin"]:
-    """Counts in the bins of one cube per unit of flux at each true energy and node, of any shape.
-
-    Brightness times solid angle times exposure on the whole map, convolved with the PSF at its centre.
-    """
-    ny, nx = cube.exposure.shape[-2:]
-    middle = (cube.lon[ny // 2, nx // 2], cube.lat[ny // 2, nx // 2]), cube.frame
-    (lon, lat), frame = middle if spatial.centre is None else (spatial.centre, spatial.frame)
-    pixel = cube.projection.pixel(lon, lat, frame)
-    sky = _brightness(spatial, cube, factor, nodes)
-    sky *= cube.solid_angle.reshape(*(1,) * (sky.ndim - 2), ny, nx)
-    lit = (sky if spatial.energy_dependent else sky[None, None]) * cube.exposure[:, None]
+    """Counts in the bins of one cube per unit of flux at each true energy and node, of any shape."""
+    lit, pixel = _lit(spatial, cube, factor, nodes)
     counts = convolved(lit, _kernel_of_psf(cube, pixel, factor)[:, None]) if cube.reach else lit
     energy, row, column = jnp.moveaxis(cube.place, -1, 0)
     kernel = _kernel(pixel, cube)[:, None]
@@ -262,7 +263,31 @@ def _response_convolved(
     return jnp.concatenate([counts[..., row, column] * kernel[..., energy], sums * kernel], axis=-1)
 
 
-def _kernel_of_psf(cube: CubeGroup, pixel: Array, factor: int) -> Float[Array, "energy_true row column"]:
+def _counts_after(
+    spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array, flux: Float[Array, "energy_true node"]
+) -> Float[Array, "bin"]:
+    """Counts of any shape in the bins of a cube whose PSF acts after the dispersion."""
+    lit, pixel = _lit(spatial, cube, factor, nodes)
+    images = dispersed(flux, _kernel(pixel, cube), lit)
+    counts = convolved(images, _kernel_of_psf(cube, pixel, factor)) if cube.reach else images
+    box = cutout(counts, cube.corner, cube.inside.shape[-2:])
+    return jnp.concatenate([counts[tuple(cube.place.T)], jnp.sum(cube.inside[cube.plane] * box, axis=(1, 2))])
+
+
+def _lit(
+    spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array
+) -> tuple[Float[Array, "energy_true node lat lon"], Float[Array, "2"]]:
+    """Brightness times solid angle times exposure on the whole map, and the centre of the source in pixels."""
+    ny, nx = cube.exposure.shape[-2:]
+    middle = (cube.lon[ny // 2, nx // 2], cube.lat[ny // 2, nx // 2]), cube.frame
+    (lon, lat), frame = middle if spatial.centre is None else (spatial.centre, spatial.frame)
+    pixel = cube.projection.pixel(lon, lat, frame)
+    sky = _brightness(spatial, cube, factor, nodes)
+    sky *= cube.solid_angle.reshape(*(1,) * (sky.ndim - 2), ny, nx)
+    return (sky if spatial.energy_dependent else sky[None, None]) * cube.exposure[:, None], pixel
+
+
+def _kernel_of_psf(cube: CubeGroup, pixel: Array, factor: int) -> Float[Array, "psf_energy row column"]:
     """The PSF at a place in pixels around it, for images that are means of `factor`^2 samples per pixel."""
     # A mean over sub-pixels has the box of the pixel in it once already: its variance is taken from the kernel.
     box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0

@@ -4,12 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
-from made_cubes import CENTRE, cube
+from made_cubes import CENTRE, RAD, cube, king
 
 import gammajax as gj
 from gammajax.datasets.cube_files import write_cube
 from gammajax.geom.map_axis import MapAxis
 from gammajax.geom.maps import SkyMap
+from gammajax.io.map_dataset import PsfMap
 
 peer_datasets = pytest.importorskip("gammapy.datasets")
 peer_models = pytest.importorskip("gammapy.modeling.models")
@@ -58,6 +59,23 @@ def test_responses_that_are_not_applied(pair, shape, switched_off, tmp_path):
     # Gammapy samples sources and PSFs on finer grids, where here a Gaussian is integrated, and takes 99.9 % of a PSF.
     limit = 3e-3 if "psf" in switched_off else 0.03
     assert np.max(np.abs(found - expected)) < limit * expected.max()
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), expected.sum(axis=(1, 2)), rtol=3e-3)
+
+
+@pytest.mark.parametrize("shape", ["point", "gauss", "ellipse"])
+def test_psf_over_reconstructed_energy(shape, tmp_path):
+    """Gammapy too applies it after the dispersion."""
+    data = cube(size=(40, 44))
+    edges = np.asarray(data.energy)
+    values = np.stack([king(RAD, width) for width in (0.1, 0.08, 0.06)])[:, :, None, None]
+    psf = PsfMap(None, np.sqrt(edges[1:] * edges[:-1]), RAD, values, True, data.psf.rad_edges, edges)
+    data = gj.MapDataset(**vars(data) | {"psf": psf})
+    peer = peer_datasets.MapDataset.read(write_cube(data, tmp_path / "cube.fits"), name="cube")
+    models = gj.Models(src=gj.SkyModel(gj.PowerLaw(amplitude=3e-12, index=2.3), places(data)[shape]))
+    found, _ = gj.predict_counts(data, models)
+    expected = theirs(peer, models, tmp_path)
+    for k in range(len(found)):
+        assert np.max(np.abs(found[k] - expected[k])) < 0.03 * expected[k].max()
     np.testing.assert_allclose(found.sum(axis=(1, 2)), expected.sum(axis=(1, 2)), rtol=3e-3)
 
 
