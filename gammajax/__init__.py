@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gammajax.data.store import DataStore as DataStore
     from gammajax.datasets.collection import Datasets as Datasets
     from gammajax.datasets.cube import MapDataset as MapDataset
+    from gammajax.datasets.cube import MapDatasetOnOff as MapDatasetOnOff
     from gammajax.datasets.flux_points import FluxPointsDataset as FluxPointsDataset
     from gammajax.datasets.spectrum import SpectrumDataset as SpectrumDataset
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
@@ -156,6 +157,7 @@ _HOME = {
     "DataStore": "data.store",
     "Datasets": "datasets.collection",
     "MapDataset": "datasets.cube",
+    "MapDatasetOnOff": "datasets.cube",
     "FluxPointsDataset": "datasets.flux_points",
     "SpectrumDataset": "datasets.spectrum",
     "SpectrumDatasetOnOff": "datasets.spectrum",
