@@ -138,6 +138,8 @@ if TYPE_CHECKING:
     from gammajax.reduce.pipeline import reduce_spectra as reduce_spectra
     from gammajax.reduce.reflected import ReflectedRegions as ReflectedRegions
     from gammajax.reduce.reflected import WobbleRegions as WobbleRegions
+    from gammajax.reduce.ring import AdaptiveRingBackground as AdaptiveRingBackground
+    from gammajax.reduce.ring import RingBackground as RingBackground
     from gammajax.reduce.safe_mask import SafeMask as SafeMask
     from gammajax.reduce.stack import stack_by as stack_by
     from gammajax.reduce.stack import stack_spectra as stack_spectra
@@ -271,6 +273,8 @@ _HOME = {
     "PhaseBackground": "reduce.phase",
     "ReflectedRegions": "reduce.reflected",
     "WobbleRegions": "reduce.reflected",
+    "AdaptiveRingBackground": "reduce.ring",
+    "RingBackground": "reduce.ring",
     "SafeMask": "reduce.safe_mask",
     "stack_by": "reduce.stack",
     "stack_spectra": "reduce.stack",

@@ -9,8 +9,8 @@ from gammajax._typing import Bool, Float
 class Images:
     """Images that are convolved with several kernels; their transforms are kept.
 
-    `images` (..., lat, lon); kernels have an odd number of rows and columns, with their origin in the middle, and are at
-    most as large as `kernel_shape`.
+    `images` (..., lat, lon); kernels have an odd number of rows and columns, with their origin in the middle, and are
+    at most as large as `kernel_shape`.
 
     >>> spot = np.zeros((3, 4))
     >>> spot[1, 0] = 1.0
@@ -39,8 +39,8 @@ def ring(
 ) -> Bool[np.ndarray, "lat lon"]:
     """True where a pixel centre is from `r_in` to `r_out` away from the middle one, both ends included.
 
-    `scales` is the size of a pixel along x and along y, in the unit of the radii. Rows and columns that no two pixels of
-    an image of `image_shape` (lat, lon) are apart are left out.
+    `scales` is the size of a pixel along x and along y, in the unit of the radii. Rows and columns further away than
+    two pixels of an image of `image_shape` (lat, lon) can be are left out.
 
     >>> ring((0.1, 0.1), 0.1, 0.1, (5, 5)).astype(int)
     array([[0, 1, 0],
