@@ -25,12 +25,13 @@ class Images:
             scipy.fft.next_fast_len(max(n + k // 2, k), real=True)
             for n, k in zip(self.shape, kernel_shape, strict=True)
         ]
-        self.transformed = scipy.fft.rfft2(images, self.size)
+        self.transformed: np.ndarray = np.asarray(scipy.fft.rfft2(images, self.size))
 
     def convolved(self, kernel: Float[np.ndarray, "lat lon"]) -> Float[np.ndarray, "*axes lat lon"]:
         """The images convolved with a kernel, of their own shape."""
         (ny, nx), (cut_y, cut_x) = self.shape, (n // 2 for n in kernel.shape)
-        full = scipy.fft.irfft2(self.transformed * scipy.fft.rfft2(kernel, self.size), self.size)
+        product = self.transformed * np.asarray(scipy.fft.rfft2(kernel, self.size))
+        full = np.asarray(scipy.fft.irfft2(product, self.size))
         return full[..., cut_y : cut_y + ny, cut_x : cut_x + nx]
 
 

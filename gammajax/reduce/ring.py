@@ -64,8 +64,9 @@ class RingBackground:
 
 @dataclass(frozen=True)
 class AdaptiveRingBackground:
-    """As `RingBackground`, with a larger ring where a small one holds too little: Gammapy's `AdaptiveRingBackgroundMaker`.
+    """Off counts from a larger ring where a small one holds too little (Gammapy's `AdaptiveRingBackgroundMaker`).
 
+    Counts and acceptances are those of `RingBackground`.
     Rings grow in steps of `stepsize` as long as their outer radius is below `r_out_max`: "fixed_width" moves the ring
     outwards, "fixed_r_in" widens it. Each bin takes the first ring with `alpha <= threshold_alpha`; a bin that finds
     none is no safe bin. That alpha is the background within `theta` of the pixel over the acceptance of the ring; with
@@ -134,11 +135,11 @@ class AdaptiveRingBackground:
         largest = max(self.radii[-1][1], self.theta)
         field = _Field(dataset, self.exclusion_mask, largest)
         around = field.around(self.theta)
-        found = _Off(*np.zeros((3, *around.shape)))
+        found = _Off(*(np.zeros(around.shape) for _ in _Off._fields))
         todo: np.ndarray = np.ones(around.shape, dtype=bool)
         for off in self._rings(field):
-            # Without an acceptance alpha is infinite. In a flat field alpha is one over a whole number, and so may be the
-            # threshold: then it is not for rounding to decide.
+            # Without an acceptance alpha is infinite. In a flat field alpha is one over a whole number, and so may the
+            # threshold be: then it is not for rounding to decide.
             enough = around <= (1 + 1e-9) * self.threshold_alpha * off.acceptance
             chosen = todo & (off.acceptance > 0) & enough
             found = _Off(*(np.where(chosen, new, old) for new, old in zip(off, found, strict=True)))

@@ -43,7 +43,9 @@ def reference(made, bins=slice(None), name="reference") -> Any:
     edges = ENERGY if bins == slice(None) else ENERGY[bins.start : bins.stop + 1]
     geom = geom_of(made, edges)
     true = geom_of(made, ENERGY_TRUE, "energy_true")
-    maps = {key: WcsNDMap(geom, np.asarray(getattr(made, key))[bins]) for key in ("counts", "background", "mask_safe")}
+    maps: dict[str, Any] = {
+        key: WcsNDMap(geom, np.asarray(getattr(made, key))[bins]) for key in ("counts", "background", "mask_safe")
+    }
     exposure = WcsNDMap(true, np.asarray(made.exposure), unit="cm2 s")
     return ReferenceDataset(**maps, exposure=exposure, name=name)
 
