@@ -6,7 +6,7 @@ import equinox as eqx
 import numpy as np
 import pytest
 from astropy import units as u
-from made_cubes import CENTRE, ENERGY, ENERGY_TRUE, cube
+from made_cubes import CENTRE, ENERGY, cube
 
 pytest.importorskip("gammapy.makers")
 # Gammapy and its dependencies warn about deprecations, and divide by empty rings
@@ -17,19 +17,23 @@ from gammapy.makers import AdaptiveRingBackgroundMaker, RingBackgroundMaker  # n
 from gammapy.maps import MapAxis, WcsGeom, WcsNDMap  # noqa: E402
 
 import gammajax as gj  # noqa: E402
+from gammajax.datasets.cube import MapDataset  # noqa: E402
 
 HOLE = f"icrs;circle({CENTRE[0]}, {CENTRE[1]}, 0.17)"
 FIELDS = ("counts", "counts_off", "acceptance", "acceptance_off")
 
 
-def masked():
-    """A cube without counts and background outside of its safe mask, as Gammapy's stacks are.
+def masked() -> MapDataset:
+    """A cube without counts and background outside of its safe mask, as Gammapy's stacks are, and without responses.
 
     Gammapy does not look at the safe mask when it fills rings.
     """
     made = cube(level=4.0)
     safe = np.asarray(made.mask_safe)
-    return eqx.tree_at(lambda d: (d.counts, d.background), made, (made.counts * safe, made.background * safe))
+    return MapDataset(
+        name="masked", grid=made.grid, energy=ENERGY, energy_true=ENERGY, exposure=made.exposure[:3],
+        counts=made.counts * safe, background=made.background * safe, mask_safe=safe,
+    )  # fmt: skip
 
 
 def geom_of(made, energy=ENERGY, name="energy"):
@@ -42,7 +46,7 @@ def reference(made, bins=slice(None), name="reference") -> Any:
     """The same cube, or a part of its energies, for Gammapy (without responses)."""
     edges = ENERGY if bins == slice(None) else ENERGY[bins.start : bins.stop + 1]
     geom = geom_of(made, edges)
-    true = geom_of(made, ENERGY_TRUE, "energy_true")
+    true = geom_of(made, ENERGY, "energy_true")
     maps: dict[str, Any] = {
         key: WcsNDMap(geom, np.asarray(getattr(made, key))[bins]) for key in ("counts", "background", "mask_safe")
     }
@@ -87,3 +91,27 @@ def test_adaptive_rings(method):
         )  # fmt: skip
         assert len(maker.kernels(excluded(made))) == len(ring.radii)
         agree(found, maker.run(reference(made, slice(k, k + 1))), slice(k, k + 1), 1e-5)
+
+
+def test_stack():
+    """Three cubes with other counts and masks; bins without off counts have the mean alpha."""
+    base, ring = masked(), gj.RingBackground(0.05, 0.1, HOLE)
+    maker = RingBackgroundMaker(0.05 * u.deg, 0.1 * u.deg, excluded(base))
+    parts, expected = [], None
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        safe = np.asarray(base.mask_safe) & (np.indices(base.mask_safe.shape)[2] > 4 * seed)
+        background = np.asarray(base.background) * (1 + seed) / 20 * safe
+        fields = (rng.poisson(background).astype(float), background, safe)
+        made = eqx.tree_at(lambda d: (d.counts, d.background, d.mask_safe), base, fields)
+        parts.append(ring.on_off(made))
+        theirs = maker.run(reference(made, name=f"part-{seed}"))
+        # zeros that are roundings of an FFT would be off counts
+        theirs.counts_off.data = np.rint(theirs.counts_off.data)
+        theirs.mask_safe.data &= np.asarray(parts[-1].mask_safe)
+        expected = theirs.to_masked(name="stack") if expected is None else expected
+        if seed:
+            expected.stack(theirs)
+    found = gj.stack_maps(parts)
+    assert np.any((np.asarray(found.counts_off) == 0) & np.asarray(found.mask_safe))
+    agree(found, expected)
