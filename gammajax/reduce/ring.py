@@ -11,7 +11,8 @@ from gammajax.checks import above_zero
 from gammajax.datasets.cube import MapDataset, MapDatasetOnOff
 from gammajax.errors import ConfigError, DatasetError
 from gammajax.geom.grid import SkyGrid
-from gammajax.geom.mask import ExclusionMask, exclusion_mask
+from gammajax.geom.mask import ExclusionMask
+from gammajax.io.regions import exclusion_mask
 from gammajax.numeric.convolve import Images, ring
 from gammajax.units import to_number
 
@@ -24,7 +25,7 @@ class RingBackground:
     """Off counts of each pixel from a ring around it, energy by energy (Gammapy's `RingBackgroundMaker`).
 
     With K the pixels whose centres are from `r_in` to `r_in + width` away, and u the safe pixels outside of
-    `exclusion_mask` (a mask, a region, DS9 text or a list of regions):
+    `exclusion_mask` (a mask, a region, DS9 text, a list of regions, or a file of one of these):
 
         acceptance = background,  acceptance_off = K * (background u),  counts_off = K * (counts u)
 
