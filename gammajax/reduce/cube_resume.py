@@ -46,7 +46,9 @@ class RunFolder:
         """A finished run."""
         entry = self.runs[str(obs_id)]
         scale = entry["scale"]
-        return read_cube(self.folder / entry["file"]), None if scale is None else BackgroundScale(*scale)
+        dataset = read_cube(self.folder / entry["file"])
+        assert isinstance(dataset, MapDataset)  # as `write` has taken it
+        return dataset, None if scale is None else BackgroundScale(*scale)
 
     def write(self, obs_id: int, dataset: MapDataset, scale: BackgroundScale | None) -> None:
         """Keep a run: a file that is not complete is never named in the report."""
