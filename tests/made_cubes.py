@@ -80,9 +80,8 @@ def on_off(name="ring", *, size=(24, 30), level=1.0, seed=5, **cube_options) -> 
     """`cube` with off counts from rings: alpha differs from bin to bin, and a few bins have no off acceptance."""
     known = cube(size=size, level=level, **cube_options)
     y, x = np.indices(known.grid.shape)
-    acceptance_off = (
-        np.where((x < 3) & (y < 4), 0.0, 6.0 + 0.1 * x - 0.05 * y) * np.array([1.0, 1.5, 2.0])[:, None, None]
-    )
+    without = (np.abs(x - 14) < 2) & (y < 4)
+    acceptance_off = np.where(without, 0.0, 6.0 + 0.1 * x - 0.05 * y) * np.array([1.0, 1.5, 2.0])[:, None, None]
     rng = np.random.default_rng(seed)
     return gj.MapDatasetOnOff(
         name=name,

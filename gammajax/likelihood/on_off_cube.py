@@ -47,8 +47,8 @@ def on_off_least(group: OnOffCubeGroup) -> np.ndarray:
 def on_off_derivatives(group: OnOffCubeGroup, alpha: Bins, signal: Bins) -> tuple[Bins, Bins, Bins]:
     r"""First, second, and expected second derivative of `on_off_stat` in the signal.
 
-    For the expected one stands `2 n_on / mu_on / (mu_on + alpha^2 mu_off)`: its mean over on counts is the information
-    of all bins, and bins without on counts have none.
+    For the expected one stands `2 n_on / mu_on / (mu_on + alpha^2 mu_off)`: its mean over on counts of mean mu_on is
+    the information of all bins, and bins without on counts have none.
     """
     x = group.counts, group.counts_off, alpha, signal
     slope, curvature = stats.wstat_slope(*x) - 2.0, stats.wstat_curvature(*x)

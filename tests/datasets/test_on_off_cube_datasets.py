@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from made_cubes import on_off
+from astropy.io import fits
+from made_cubes import cube, on_off
 
 import gammajax as gj
+from gammajax.datasets.cube_files import read_cube, write_cube
 from gammajax.errors import DatasetError
 
 FIELDS = [
@@ -73,3 +75,37 @@ def test_what_it_says_about_itself():
     assert text.startswith("MapDatasetOnOff ring")
     assert ", off " in text
     assert ", alpha " in text
+
+
+def test_files_and_a_datasets_yaml_keep_them(tmp_path):
+    path = gj.Datasets([on_off(), cube()]).write(tmp_path)
+    assert "type: MapDatasetOnOff" in path.read_text()
+    one, other = gj.Datasets.read(path)
+    assert [type(one), type(other)] == [gj.MapDatasetOnOff, gj.MapDataset]
+    for field in ("energy", "energy_true", "exposure", "counts", "counts_off", "acceptance", "acceptance_off", "mask"):
+        np.testing.assert_allclose(getattr(one, field), getattr(on_off(), field), rtol=1e-12, err_msg=field)
+    assert one.name == "ring"
+    row = gj.Datasets([one]).table[0]
+    assert row["type"] == "MapDatasetOnOff"
+    used = np.asarray(one.mask)
+    np.testing.assert_allclose(row["background"], np.asarray(one.background)[used].sum(), atol=0.01)
+
+
+def test_a_yaml_that_contradicts_the_file_is_an_error(tmp_path):
+    path = gj.Datasets([on_off(), cube()]).write(tmp_path)
+    text = path.read_text()
+    path.write_text(text.replace("MapDatasetOnOff", "MapDataset"))
+    with pytest.raises(DatasetError, match="holds a MapDatasetOnOff: list ring as MapDatasetOnOff, not as MapDataset"):
+        gj.Datasets.read(path)
+    path.write_text(text.replace("type: MapDataset\n", "type: MapDatasetOnOff\n"))
+    with pytest.raises(DatasetError, match="holds a MapDataset: list cube as MapDataset, not as MapDatasetOnOff"):
+        gj.Datasets.read(path)
+
+
+@pytest.mark.parametrize("part", ["COUNTS_OFF", "ACCEPTANCE", "ACCEPTANCE_OFF"])
+def test_a_file_without_a_part_of_the_off_measurement(tmp_path, part):
+    path = write_cube(on_off(), tmp_path / "ring.fits")
+    with fits.open(path, memmap=False) as hdus:
+        fits.HDUList([h for h in hdus if h.name != part]).writeto(path, overwrite=True)
+    with pytest.raises(DatasetError, match=f"but no {part}: an on-off cube needs all three"):
+        read_cube(path)
