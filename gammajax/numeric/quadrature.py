@@ -34,7 +34,7 @@ def gauss_of_sum(points: np.ndarray, weights: np.ndarray, n: int) -> tuple[np.nd
     no weight. From the recurrence of the orthogonal polynomials. Reference: W. Gautschi, Orthogonal Polynomials (2004).
 
     >>> nodes, w = gauss_of_sum(np.array([0.0, 1.0, 2.0, 5.0]), np.array([1.0, 2.0, 0.0, 1.0]), 4)
-    >>> nodes[w > 0].round(9).tolist(), w.round(9).tolist()
+    >>> (nodes[w > 0].round(9) + 0.0).tolist(), w.round(9).tolist()
     ([0.0, 1.0, 5.0], [1.0, 2.0, 1.0, 0.0])
     """
     nodes, out = np.zeros(n), np.zeros(n)

@@ -36,6 +36,8 @@ def stack_maps(datasets: Iterable[C], grid: SkyGrid | None = None, name: str = "
     """
     stack = None
     for dataset in datasets:
+        if not isinstance(dataset, Cube):
+            raise DatasetError(f"stack_maps takes cubes, got {type(dataset).__name__}: stack_spectra takes spectra")
         stack = CubeStack(dataset, dataset.grid if grid is None else grid) if stack is None else stack
         stack.add(dataset)
     if stack is None:
