@@ -19,7 +19,7 @@ from dl3_files import (
     psf_table_hdu,
     write,
 )
-from made_cubes import cube
+from made_cubes import cube as made_cube
 
 import gammajax as gj
 from gammajax.data import DataStore, Observations
@@ -224,7 +224,7 @@ def test_cubes_that_do_not_fit_are_not_stacked(runs):
     with pytest.raises(DatasetError, match="takes cubes, got SpectrumDataset: stack_spectra"):
         gj.stack_maps([first.to_spectrum_dataset("icrs;circle(83.6, 22.5, 0.3)")])
     with pytest.raises(DatasetError, match="PsfMap is one for the whole map: only responses on a grid"):
-        gj.stack_maps([cube()])
+        gj.stack_maps([made_cube()])
 
 
 def bare(cube):
