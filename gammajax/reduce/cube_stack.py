@@ -69,6 +69,8 @@ class CubeStack:
                 sums.add(response, used, mask, at[1:], dataset.name)
 
     def _check(self, dataset: MapDataset) -> None:
+        if not isinstance(dataset, MapDataset):
+            raise DatasetError(f"{dataset.name}: stack_maps takes MapDataset, got {type(dataset).__name__}")
         for axis in ("energy", "energy_true"):
             mine, other = getattr(self, axis), np.asarray(getattr(dataset, axis))
             if mine.shape != other.shape or not np.allclose(mine, other, rtol=1e-9):

@@ -109,3 +109,8 @@ def test_a_file_without_a_part_of_the_off_measurement(tmp_path, part):
         fits.HDUList([h for h in hdus if h.name != part]).writeto(path, overwrite=True)
     with pytest.raises(DatasetError, match=f"but no {part}: an on-off cube needs all three"):
         read_cube(path)
+
+
+def test_they_cannot_be_stacked():
+    with pytest.raises(DatasetError, match="ring: stack_maps takes MapDataset, got MapDatasetOnOff"):
+        gj.stack_maps([cube(), on_off()])
