@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gammajax.data.store import DataStore as DataStore
     from gammajax.datasets.collection import Datasets as Datasets
     from gammajax.datasets.cube import MapDataset as MapDataset
+    from gammajax.datasets.cube import MapDatasetOnOff as MapDatasetOnOff
     from gammajax.datasets.flux_points import FluxPointsDataset as FluxPointsDataset
     from gammajax.datasets.spectrum import SpectrumDataset as SpectrumDataset
     from gammajax.datasets.spectrum import SpectrumDatasetOnOff as SpectrumDatasetOnOff
@@ -137,6 +138,8 @@ if TYPE_CHECKING:
     from gammajax.reduce.pipeline import reduce_spectra as reduce_spectra
     from gammajax.reduce.reflected import ReflectedRegions as ReflectedRegions
     from gammajax.reduce.reflected import WobbleRegions as WobbleRegions
+    from gammajax.reduce.ring import AdaptiveRingBackground as AdaptiveRingBackground
+    from gammajax.reduce.ring import RingBackground as RingBackground
     from gammajax.reduce.safe_mask import SafeMask as SafeMask
     from gammajax.reduce.stack import stack_by as stack_by
     from gammajax.reduce.stack import stack_spectra as stack_spectra
@@ -156,6 +159,7 @@ _HOME = {
     "DataStore": "data.store",
     "Datasets": "datasets.collection",
     "MapDataset": "datasets.cube",
+    "MapDatasetOnOff": "datasets.cube",
     "FluxPointsDataset": "datasets.flux_points",
     "SpectrumDataset": "datasets.spectrum",
     "SpectrumDatasetOnOff": "datasets.spectrum",
@@ -269,6 +273,8 @@ _HOME = {
     "PhaseBackground": "reduce.phase",
     "ReflectedRegions": "reduce.reflected",
     "WobbleRegions": "reduce.reflected",
+    "AdaptiveRingBackground": "reduce.ring",
+    "RingBackground": "reduce.ring",
     "SafeMask": "reduce.safe_mask",
     "stack_by": "reduce.stack",
     "stack_spectra": "reduce.stack",

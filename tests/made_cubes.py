@@ -73,3 +73,21 @@ def source(spatial=None, **spectral) -> gj.SkyModel:
 def models(spatial=None, **spectral) -> gj.Models:
     """A source and the background of the field of view."""
     return gj.Models(src=source(spatial, **spectral), bkg=gj.FoVBackground())
+
+
+@functools.cache
+def on_off(name="ring", *, size=(24, 30), level=1.0, seed=5, **cube_options) -> gj.MapDatasetOnOff:
+    """`cube` with off counts from rings: alpha differs from bin to bin, and a few bins have no off acceptance."""
+    known = cube(size=size, level=level, **cube_options)
+    y, x = np.indices(known.grid.shape)
+    without = (np.abs(x - 14) < 2) & (y < 4)
+    acceptance_off = np.where(without, 0.0, 6.0 + 0.1 * x - 0.05 * y) * np.array([1.0, 1.5, 2.0])[:, None, None]
+    rng = np.random.default_rng(seed)
+    return gj.MapDatasetOnOff(
+        name=name,
+        counts_off=rng.poisson(np.asarray(known.background) * acceptance_off),
+        acceptance=1.0,
+        acceptance_off=acceptance_off,
+        **{f: getattr(known, f) for f in ("grid", "energy", "energy_true", "exposure", "mask_safe", "psf", "edisp")},
+        counts=known.counts,
+    )

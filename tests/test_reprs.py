@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from made_cubes import cube
+from made_cubes import on_off as on_off_cube
 from made_spectra import counting, on_off
 
 import gammajax as gj
@@ -34,6 +35,7 @@ def shown(run, archive):
         (pointlike.rad_max, "deg"),
         (on_off()[1], "10 in the fit: 0.316 .. 100 TeV"),
         (counting()[0], "background"),
+        (on_off_cube(), ", off "),
         (gj.SkyModel(gj.PowerLaw()), "SkyModel(spectral=PowerLaw(index=2, amplitude=1e-12 cm-2 s-1 TeV-1"),
         (gj.ExposureShape(nodes=[0.1, 1.0, 10.0]), "shifts=[0, 0, 0]"),
     ]

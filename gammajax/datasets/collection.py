@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax.checks import as_paths, one_or_many
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.datasets.files import read_dataset, write_dataset
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
@@ -21,7 +21,7 @@ from gammajax.io.ogip import Grouping
 from gammajax.io.yaml import dataset_entries, write_yaml
 from gammajax.tables import as_text
 
-_KNOWN = (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset)
+_KNOWN = (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset, MapDatasetOnOff)
 
 
 class Datasets(Sequence[Dataset]):
@@ -125,7 +125,7 @@ def _fit_range(dataset: Dataset) -> dict[str, Any]:
     """The fit range as an entry of a datasets YAML; nothing if all bins are in it, or if the file itself holds it."""
     if isinstance(dataset, FluxPointsDataset):
         return {"stat_type": dataset.stat_type}
-    if isinstance(dataset, MapDataset):
+    if isinstance(dataset, Cube):
         return {}
     mask, edges = np.asarray(dataset.mask_fit), np.asarray(dataset.energy)
     if mask.all():

@@ -9,30 +9,34 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
-from gammajax.datasets.spectrum import Provenance, _checked, _edges, _float, _hours, _runs, _sum
+from gammajax.datasets.cube_spectrum import on_off_spectrum_of, spectrum_of
+from gammajax.datasets.spectrum import (
+    Provenance,
+    SpectrumDataset,
+    SpectrumDatasetOnOff,
+    _assign,
+    _checked,
+    _edges,
+    _float,
+    _hours,
+    _runs,
+    _sum,
+)
 from gammajax.errors import DatasetError
 from gammajax.geom.grid import SkyGrid
 from gammajax.io.map_dataset import EdispMap, PsfMap
 from gammajax.tables import Shown, edges_text, on_host, range_text
 from gammajax.units import EXPOSURE, to_value
 
-Cube = Float[Array, "energy lat lon"]
+CubeArray = Float[Array, "energy lat lon"]
 
 
-class MapDataset(Shown, eqx.Module):
-    """Counts on a grid of the sky against a known background (Cash statistic).
-
-    Per true-energy bin the flux of a source times `exposure` is spread by the PSF; the dispersion takes it to
-    reconstructed energies; `background` is added. A PSF over reconstructed energy acts after the dispersion.
-
-    `energy` and `energy_true` are bin edges [TeV]; `exposure` [cm2 s] at the pixels of `grid`; a bin takes part where
-    both masks are True. Without `edisp` energies are as measured; without `psf` so are directions.
-    """
+class _Cube(Shown, eqx.Module):
+    """What both kinds of cubes have."""
 
     energy: Edges
     energy_true: Edges
-    counts: Cube
-    background: Cube
+    counts: CubeArray
     exposure: Float[Array, "energy_true lat lon"]
     mask_safe: Bool[Array, "energy lat lon"]
     mask_fit: Bool[Array, "energy lat lon"]
@@ -43,45 +47,12 @@ class MapDataset(Shown, eqx.Module):
     name: str = eqx.field(static=True)
     provenance: Provenance = eqx.field(static=True)
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        grid: SkyGrid,
-        energy: Any,
-        energy_true: Any,
-        exposure: ArrayLike,
-        counts: ArrayLike | None = None,
-        background: ArrayLike | None = None,
-        mask_safe: ArrayLike | None = None,
-        mask_fit: ArrayLike | None = None,
-        psf: PsfMap | None = None,
-        edisp: EdispMap | None = None,
-        livetime: float = np.nan,
-        provenance: Provenance = Provenance(),  # noqa: B008 - frozen
-    ):
-        self.name, self.grid, self.provenance = name, grid, provenance
-        energy, energy_true = _edges(name, "energy", energy), _edges(name, "energy_true", energy_true)
-        shape = (len(energy) - 1, *grid.shape)
-        self.energy, self.energy_true = _float(energy), _float(energy_true)
-        self.counts = _checked(name, "counts", np.zeros(shape) if counts is None else counts, *shape)
-        self.background = _checked(name, "background", np.zeros(shape) if background is None else background, *shape)
-        self.exposure = _checked(name, "exposure", exposure, len(energy_true) - 1, *grid.shape, unit=EXPOSURE)
-        self.mask_safe, self.mask_fit = (
-            _cube_mask(name, field, x, shape) for field, x in (("mask_safe", mask_safe), ("mask_fit", mask_fit))
-        )
-        if edisp is None and not np.array_equal(energy, energy_true):
-            raise DatasetError(f"{name}: edisp may be left out only if energy and energy_true are the same axis")
-        if edisp is not None and not edisp.kernel:
-            raise DatasetError(f"{name}: edisp must be a kernel over energy, not a table over migra: reduce it first")
-        wanted = (len(energy_true) - 1, len(energy) - 1)
-        if edisp is not None and edisp.values.shape[:2] != wanted:
-            raise DatasetError(f"{name}: edisp has shape {edisp.values.shape[:2]}, its axes ask for {wanted}")
-        self.psf, self.edisp = psf, edisp
-        self.livetime = _float(to_value(livetime, "s", f"{name}: livetime"))
-
     def _title(self) -> str:
-        return f"MapDataset {self.name}"
+        return f"{type(self).__name__} {self.name}"
+
+    def _measured(self) -> Mapping[str, str]:
+        """What it says about its counts and its background."""
+        raise NotImplementedError
 
     def _about(self) -> Mapping[str, str]:
         parts = {"PSF": self.psf, "energy dispersion": self.edisp}
@@ -90,8 +61,7 @@ class MapDataset(Shown, eqx.Module):
             "energy": edges_text(self.energy, "TeV"),
             "energy_true": edges_text(self.energy_true, "TeV"),
             "grid": repr(self.grid),
-            "counts": _sum(self.counts, 3),
-            "background": _sum(self.background, 3),
+            **self._measured(),
             "in the fit": _share(self.mask_safe, self.mask_fit),
             "exposure": range_text(self.exposure, "cm2 s"),
             "without": ", ".join(missing),
@@ -122,9 +92,184 @@ class MapDataset(Shown, eqx.Module):
         mask = np.broadcast_to(inside[:, None, None], self.mask_fit.shape)
         return eqx.tree_at(lambda d: d.mask_fit, self, jnp.asarray(mask))
 
+
+class MapDataset(_Cube):
+    """Counts on a grid of the sky against a known background (Cash statistic).
+
+    Per true-energy bin the flux of a source times `exposure` is spread by the PSF; the dispersion takes it to
+    reconstructed energies; `background` is added. A PSF over reconstructed energy acts after the dispersion.
+
+    `energy` and `energy_true` are bin edges [TeV]; `exposure` [cm2 s] at the pixels of `grid`; a bin takes part where
+    both masks are True. Without `edisp` energies are as measured; without `psf` so are directions.
+    """
+
+    background: CubeArray
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        grid: SkyGrid,
+        energy: Any,
+        energy_true: Any,
+        exposure: ArrayLike,
+        counts: ArrayLike | None = None,
+        background: ArrayLike | None = None,
+        mask_safe: ArrayLike | None = None,
+        mask_fit: ArrayLike | None = None,
+        psf: PsfMap | None = None,
+        edisp: EdispMap | None = None,
+        livetime: float = np.nan,
+        provenance: Provenance = Provenance(),  # noqa: B008 - frozen
+    ):
+        fields = _common(name, grid, energy, energy_true, exposure, counts, mask_safe, mask_fit, psf, edisp)
+        shape = fields["counts"].shape
+        fields["background"] = _checked(
+            name, "background", np.zeros(shape) if background is None else background, *shape
+        )
+        _assign(self, fields | _origin(name, livetime, provenance))
+
+    def _measured(self) -> Mapping[str, str]:
+        return {"counts": _sum(self.counts, 3), "background": _sum(self.background, 3)}
+
     def with_observed(self, counts: ArrayLike) -> Self:
         """The dataset with other counts."""
         return eqx.tree_at(lambda d: d.counts, self, _float(counts))
+
+    def to_spectrum_dataset(
+        self, on_region: Any, containment_correction: bool = False, name: str | None = None
+    ) -> SpectrumDataset:
+        """The spectrum of a region: what `gammajax.region` takes, with an area.
+
+        Counts and background are sums over the safe bins of the pixels whose centres lie in the region, the exposure
+        is the mean over these pixels, and the dispersion is that at the centre of the region, interpolated on its
+        grid. With `containment_correction` the exposure is multiplied by the share of the PSF at the centre that lies
+        in the circle.
+
+        Raises `DatasetError` if the region reaches beyond the cube or holds no pixel, if a mask cuts it, or if a
+        containment correction is asked for without PSF or circle. Source: Gammapy 2.1 `MapDataset.to_spectrum_dataset`,
+        which takes the dispersion of the nearest pixel.
+
+        >>> spectrum = cube.to_spectrum_dataset("icrs;circle(83.63, 22.01, 0.2)", True)  # doctest: +SKIP
+        """
+        return spectrum_of(self, on_region, containment_correction, name)
+
+
+class MapDatasetOnOff(_Cube):
+    """Counts on a grid of the sky against off counts (WStat: background profiled bin by bin).
+
+    `alpha = acceptance / acceptance_off` scales the off counts of a bin to its on counts, as a ring background makes
+    them. An acceptance may be one number for all bins. Other fields as in `MapDataset`.
+    """
+
+    counts_off: CubeArray
+    acceptance: CubeArray
+    acceptance_off: CubeArray
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        grid: SkyGrid,
+        energy: Any,
+        energy_true: Any,
+        exposure: ArrayLike,
+        counts: ArrayLike | None = None,
+        counts_off: ArrayLike | None = None,
+        acceptance: ArrayLike = 1.0,
+        acceptance_off: ArrayLike = 1.0,
+        mask_safe: ArrayLike | None = None,
+        mask_fit: ArrayLike | None = None,
+        psf: PsfMap | None = None,
+        edisp: EdispMap | None = None,
+        livetime: float = np.nan,
+        provenance: Provenance = Provenance(),  # noqa: B008 - frozen
+    ):
+        fields = _common(name, grid, energy, energy_true, exposure, counts, mask_safe, mask_fit, psf, edisp)
+        shape = fields["counts"].shape
+        fields["counts_off"] = _checked(
+            name, "counts_off", np.zeros(shape) if counts_off is None else counts_off, *shape
+        )
+        for field, values in (("acceptance", acceptance), ("acceptance_off", acceptance_off)):
+            fields[field] = _checked(name, field, np.full(shape, values) if np.ndim(values) == 0 else values, *shape)
+        _assign(self, fields | _origin(name, livetime, provenance))
+
+    def _measured(self) -> Mapping[str, str]:
+        alpha = f", alpha {range_text(self.alpha)}" if on_host(self.acceptance) is not None else ""
+        return {"counts": f"{_sum(self.counts, 3)}, off {_sum(self.counts_off, 3)}{alpha}"}
+
+    @property
+    def alpha(self) -> CubeArray:
+        """Ratio of the on to the off acceptance per bin; 0 where there is no off acceptance."""
+        has_off = self.acceptance_off > 0
+        return jnp.where(has_off, self.acceptance / jnp.where(has_off, self.acceptance_off, 1.0), 0.0)
+
+    @property
+    def background(self) -> CubeArray:
+        """Expected background counts, `alpha * counts_off`."""
+        return self.alpha * self.counts_off
+
+    @property
+    def excess(self) -> CubeArray:
+        """Counts above the expected background, `counts - alpha * counts_off`."""
+        return self.counts - self.background
+
+    def with_observed(self, counts: ArrayLike, counts_off: ArrayLike) -> Self:
+        """The dataset with other counts."""
+        return eqx.tree_at(lambda d: (d.counts, d.counts_off), self, (_float(counts), _float(counts_off)))
+
+    def to_spectrum_dataset(
+        self, on_region: Any, containment_correction: bool = False, name: str | None = None
+    ) -> SpectrumDatasetOnOff:
+        """The on-off spectrum of a region, see `MapDataset.to_spectrum_dataset`.
+
+        Off counts are summed as counts are; the acceptance is the mean over the region, and the off acceptance is such
+        that `alpha * counts_off` is the sum of the pixels' backgrounds (without off counts: alpha is that of the summed
+        acceptances, where Gammapy 2.1 has no background). Rings of neighbouring pixels hold the same events: their sum
+        counts an event many times, so that the fluctuations of the background are underestimated. A spectrum reduced
+        with `ReflectedRegions` has no such flaw.
+
+        Raises as there.
+        """
+        return on_off_spectrum_of(self, on_region, containment_correction, name)
+
+
+Cube = MapDataset | MapDatasetOnOff
+
+
+def _common(name, grid, energy, energy_true, exposure, counts, mask_safe, mask_fit, psf, edisp) -> dict[str, Any]:
+    energy, energy_true = _edges(name, "energy", energy), _edges(name, "energy_true", energy_true)
+    shape = (len(energy) - 1, *grid.shape)
+    _check_responses(name, energy, energy_true, psf, edisp)
+    return {
+        "grid": grid,
+        "energy": _float(energy),
+        "energy_true": _float(energy_true),
+        "counts": _checked(name, "counts", np.zeros(shape) if counts is None else counts, *shape),
+        "exposure": _checked(name, "exposure", exposure, len(energy_true) - 1, *grid.shape, unit=EXPOSURE),
+        "mask_safe": _cube_mask(name, "mask_safe", mask_safe, shape),
+        "mask_fit": _cube_mask(name, "mask_fit", mask_fit, shape),
+        "psf": psf,
+        "edisp": edisp,
+    }
+
+
+def _check_responses(name: str, energy: Edges, energy_true: Edges, psf: PsfMap | None, edisp: EdispMap | None) -> None:
+    if edisp is None and not np.array_equal(energy, energy_true):
+        raise DatasetError(f"{name}: edisp may be left out only if energy and energy_true are the same axis")
+    if edisp is not None and not edisp.kernel:
+        raise DatasetError(f"{name}: edisp must be a kernel over energy, not a table over migra: reduce it first")
+    wanted = (len(energy_true) - 1, len(energy) - 1)
+    if edisp is not None and edisp.values.shape[:2] != wanted:
+        raise DatasetError(f"{name}: edisp has shape {edisp.values.shape[:2]}, its axes ask for {wanted}")
+
+
+def _origin(name: str, livetime: Any, provenance: Provenance) -> dict[str, Any]:
+    return {
+        "name": name,
+        "livetime": _float(to_value(livetime, "s", f"{name}: livetime")),
+        "provenance": provenance,
+    }
 
 
 def _share(safe: Any, fit: Any) -> str:

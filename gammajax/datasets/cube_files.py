@@ -8,51 +8,54 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Edges, Float
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
 from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset
 from gammajax.io.map_dataset_write import write_map_dataset
 
 
-def read_cube(path: str | Path, name: str | None = None) -> MapDataset:
-    """Read a `MapDataset` file of Gammapy. Raises `DatasetError` for an on-off cube or one without exposure.
+def read_cube(path: str | Path, name: str | None = None) -> Cube:
+    """Read a file of Gammapy's `MapDataset` or `MapDatasetOnOff`; it is on-off if it has off counts or acceptances.
+
+    Raises `DatasetError` for one without exposure, or with a part of the off measurement only.
 
     >>> read_cube("fermi-3fhl-gc/fermi-3fhl-gc.fits.gz", "gc")                          # doctest: +SKIP
     """
     found = read_map_dataset(path, name)
-    if found.kind != "MapDataset":
-        raise DatasetError(f"{path}: a {found.kind} cannot be fitted; a MapDataset with a background can")
     if found.exposure is None or found.energy_true is None:
         raise DatasetError(f"{path} has no EXPOSURE: without it no counts can be predicted")
     edisp = found.edisp
     if edisp is not None and not edisp.kernel:
         edisp = kernel_of(edisp, found.energy_true, found.energy)
-    return MapDataset(
-        name=found.name,
-        grid=found.grid,
-        energy=found.energy,
-        energy_true=found.energy_true,
-        exposure=found.exposure,
-        counts=found.counts,
-        background=found.background,
-        mask_safe=found.mask_safe,
-        mask_fit=found.mask_fit,
-        psf=found.psf,
-        edisp=edisp,
-        livetime=np.nan if found.livetime is None else found.livetime,
-        provenance=_provenance(found.meta_table),
-    )
+    fields: dict[str, Any] = {key: getattr(found, key) for key in _ARRAYS}
+    fields |= {
+        "name": found.name,
+        "grid": found.grid,
+        "psf": found.psf,
+        "edisp": edisp,
+        "livetime": np.nan if found.livetime is None else found.livetime,
+        "provenance": _provenance(found.meta_table),
+    }
+    if found.kind == "MapDataset":
+        return MapDataset(**fields, background=found.background)
+    missing = [key.upper() for key in _OFF if getattr(found, key) is None]
+    if missing:
+        have = ", ".join(key.upper() for key in _OFF if getattr(found, key) is not None)
+        raise DatasetError(f"{path} has {have} but no {', '.join(missing)}: an on-off cube needs all three")
+    return MapDatasetOnOff(**fields, **{key: getattr(found, key) for key in _OFF})
 
 
-def write_cube(dataset: MapDataset, path: str | Path) -> Path:
+def write_cube(dataset: Cube, path: str | Path) -> Path:
     """Write a cube as Gammapy reads it."""
-    arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in _ARRAYS}
+    on_off = isinstance(dataset, MapDatasetOnOff)
+    keys = (*_ARRAYS, *(_OFF if on_off else ("background",)))
+    arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in keys}
     return write_map_dataset(
         path,
         MapDatasetFile(
             name=dataset.name,
-            kind="MapDataset",
+            kind="MapDatasetOnOff" if on_off else "MapDataset",
             grid=dataset.grid,
             psf=dataset.psf,
             edisp=dataset.edisp,
@@ -63,7 +66,8 @@ def write_cube(dataset: MapDataset, path: str | Path) -> Path:
     )
 
 
-_ARRAYS = ("energy", "energy_true", "exposure", "counts", "background", "mask_safe", "mask_fit")
+_ARRAYS = ("energy", "energy_true", "exposure", "counts", "mask_safe", "mask_fit")
+_OFF = ("counts_off", "acceptance", "acceptance_off")
 
 
 def _meta_table(provenance: Provenance) -> Table | None:

@@ -3,6 +3,8 @@
 With `-2 ln L = sum_i 2 mu_i - sum_{n_i > 0} 2 n_i ln mu_i`, logarithms are needed only where there are counts. So the
 bins of a cube are its occupied bins, with the statistic `-2 n ln mu`, followed by one bin per reconstructed energy that
 holds the sum of the prediction over the mask, with the statistic `2 mu`.
+
+On-off cubes have the same bins: without on counts WStat is `2 s + 2 n_off ln(1 + alpha)`, linear in the signal s.
 """
 
 from collections.abc import Sequence
@@ -13,15 +15,18 @@ import jax
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Int
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDatasetOnOff
 from gammajax.geom.grid import SkyGrid
 from gammajax.irf.mixture import MixturePSF, mixture_of, thinned, unspread
 from gammajax.numeric.pixel import Projection, projection, scales
-from gammajax.numeric.quadrature import log_nodes
+from gammajax.numeric.quadrature import gauss_of_sum, log_nodes
 from gammajax.remembered import Remembered
 
 _SCALES = 64
 """Rows and columns at which the scale of a map is known."""
+
+_ALPHAS = 8
+"""Nodes in alpha that stand for the bins without on counts."""
 
 
 class CubeGroup(eqx.Module):
@@ -72,7 +77,19 @@ class CubeGroup(eqx.Module):
     """The PSF is over reconstructed energy, and acts after the dispersion."""
 
 
-def group_cubes(datasets: Sequence[MapDataset], members: Sequence[int], nodes: int, dense: bool) -> list[CubeGroup]:
+class OnOffCubeGroup(CubeGroup):
+    """On-off cubes of one shape; `background` is `alpha * counts_off` of the data."""
+
+    counts_off: Float[Array, "dataset bin"]
+    """Off counts of the occupied bins; for the sums all of that energy."""
+    alpha: Float[Array, "dataset bin"]
+    """For the sums 0."""
+    empty_off: Float[Array, "dataset energy node"]
+    """Off counts of the bins that are not among the occupied ones, shared out over nodes in alpha."""
+    empty_alpha: Float[Array, "dataset energy node"]
+
+
+def group_cubes(datasets: Sequence[Cube], members: Sequence[int], nodes: int, dense: bool) -> list[CubeGroup]:
     """Cubes sorted by shape and stacked; `dense` takes every bin of the mask as occupied, for counts that change."""
     plans = {i: _PLANS(datasets[i], dense) for i in members}
     shapes: dict[Any, list[int]] = {}
@@ -84,7 +101,7 @@ def group_cubes(datasets: Sequence[MapDataset], members: Sequence[int], nodes: i
 class _Plan:
     """What one cube, whatever the models, has for its group as host arrays; without a reference to the cube."""
 
-    def __init__(self, dataset: MapDataset, dense: bool):
+    def __init__(self, dataset: Cube, dense: bool):
         mask, counts, background = (np.asarray(x) for x in (dataset.mask, dataset.counts, dataset.background))
         place = np.argwhere(mask if dense else mask & (counts > 0))
         # Pixel by pixel, so that what is looked up lies close together.
@@ -114,8 +131,23 @@ class _Plan:
         self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset, self.overlap)
         psf = self.psf.weight.shape[2:], self.reach
         frame, exposure = dataset.grid.frame, dataset.exposure.shape
+        on_off = isinstance(dataset, MapDatasetOnOff)
         self.reco = dataset.psf is not None and dataset.psf.reco
-        self.shape = counts.shape, exposure, psf, self.kernel.shape, self.projection.kind, frame, self.reco
+        kind = self.projection.kind, frame, self.reco, on_off
+        self.shape = counts.shape, exposure, psf, self.kernel.shape, *kind
+        if on_off:
+            self._take_off(dataset, mask, at)
+
+    def _take_off(self, dataset: MapDatasetOnOff, mask: np.ndarray, at: tuple[np.ndarray, ...]) -> None:
+        off, alpha = np.where(mask, dataset.counts_off, 0.0), np.asarray(dataset.alpha)
+        empty = mask.copy()
+        empty[at] = False
+        self.counts_off = np.concatenate([off[at], off.sum(axis=(1, 2))])
+        self.alpha = np.concatenate([alpha[at], np.zeros(len(mask))])
+        # In ln(1 + alpha), in which the statistic itself is linear: exact while no model acts on alpha.
+        rules = [gauss_of_sum(np.log1p(alpha[i][use]), off[i][use], _ALPHAS) for i, use in enumerate(empty)]
+        self.empty_alpha = np.expm1([nodes for nodes, _ in rules])
+        self.empty_off = np.array([weights for _, weights in rules])
 
 
 _PLANS = Remembered(_Plan)
@@ -129,7 +161,7 @@ def _distinct(mask: Bool[np.ndarray, "energy lat lon"]) -> tuple[Float[np.ndarra
     return mask[first].astype(float), plane
 
 
-def _psf_of(dataset: MapDataset) -> tuple[MixturePSF, int]:
+def _psf_of(dataset: Cube) -> tuple[MixturePSF, int]:
     """The PSF at the centres of the bins of its energy, and how many pixels it reaches."""
     if dataset.psf is None:
         return unspread(len(dataset.energy_true) - 1), 0
@@ -151,7 +183,7 @@ def _interpolated(x: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarr
     return (1 - f) * values[i] + f * values[i + 1]
 
 
-def overlap(dataset: MapDataset) -> Float[np.ndarray, "energy_true energy"]:
+def overlap(dataset: Cube) -> Float[np.ndarray, "energy_true energy"]:
     """Share of the width of each true-energy bin that lies in each bin of energy."""
     energy, energy_true = np.asarray(dataset.energy), np.asarray(dataset.energy_true)
     low, high = energy_true[:-1, None], energy_true[1:, None]
@@ -160,7 +192,7 @@ def overlap(dataset: MapDataset) -> Float[np.ndarray, "energy_true energy"]:
     return np.where(np.abs(share - np.round(share)) < 1e-6, np.round(share), share)
 
 
-def _kernel_of(dataset: MapDataset, overlap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _kernel_of(dataset: Cube, overlap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if dataset.edisp is None:
         return overlap[:, :, None, None], np.zeros(1), np.zeros(1)
     x, y, kernel = _on_pixels(dataset.grid, dataset.edisp.grid, np.asarray(dataset.edisp.values))
@@ -183,7 +215,7 @@ def _on_pixels(grid: SkyGrid, coarse: SkyGrid | None, values: np.ndarray) -> tup
     return x[right], y[down], values[..., down, :][..., right]
 
 
-def _stacked(datasets: list[MapDataset], plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
+def _stacked(datasets: list[Cube], plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:
     n_energy = datasets[0].counts.shape[0]
     most = max(len(p.place) for p in plans)
 
@@ -230,9 +262,13 @@ def _stacked(datasets: list[MapDataset], plans: list[_Plan], members: list[int],
         "psf": jax.tree.map(lambda *x: np.stack(x), *(_with_components(p.psf, components) for p in plans)),
         "projection": jax.tree.map(lambda *x: np.stack(x), *(p.projection for p in plans)),
     }
-    return CubeGroup(
-        **jax.device_put(arrays), plans=(), frame=datasets[0].grid.frame, reach=plans[0].reach, reco=plans[0].reco
-    )
+    kind: type[CubeGroup] = CubeGroup
+    if isinstance(datasets[0], MapDatasetOnOff):
+        kind = OnOffCubeGroup
+        arrays |= {name: bins(name, 0.0) for name in ("counts_off", "alpha")}
+        arrays |= {name: np.stack([getattr(p, name) for p in plans]) for name in ("empty_off", "empty_alpha")}
+    frame, reach, reco = datasets[0].grid.frame, plans[0].reach, plans[0].reco
+    return kind(**jax.device_put(arrays), plans=(), frame=frame, reach=reach, reco=reco)
 
 
 def _boxed(masks: list[Float[np.ndarray, "plane lat lon"]]) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.datasets.cube_files import read_cube, write_cube
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
@@ -20,7 +20,8 @@ from gammajax.io.ogip_write import write_ogip
 _NO_LIVETIME = 1.0
 """EXPOSURE [s] of an OGIP file whose effective area is the exposure."""
 
-_TYPES = tuple(cls.__name__ for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset))
+_CUBES = (MapDataset.__name__, MapDatasetOnOff.__name__)
+_TYPES = (*(cls.__name__ for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset)), *_CUBES)
 
 
 def read_dataset(
@@ -39,8 +40,12 @@ def read_dataset(
     """
     if kind is not None and kind not in _TYPES:
         raise DatasetError(f"{path}: {name} is of type {kind!r}, which cannot be read; types are {', '.join(_TYPES)}")
-    if kind == MapDataset.__name__:
-        return read_cube(path, name)
+    if kind in _CUBES:
+        cube = read_cube(path, name)
+        if type(cube).__name__ != kind:
+            holds = type(cube).__name__
+            raise DatasetError(f"{path} holds a {holds}: list {cube.name} as {holds}, not as {kind}")
+        return cube
     if kind == FluxPointsDataset.__name__:
         return FluxPointsDataset.read(path, name=name, stat_type=cast(Any, stat_type or "chi2"))
     gadf = is_gadf(path)
@@ -64,7 +69,7 @@ def write_dataset(dataset: Dataset, folder: Path) -> str:
     elif isinstance(dataset, SpectrumDatasetOnOff):
         file = f"pha_{stem}.fits"
         write_ogip(_to_ogip(dataset), folder / file)
-    elif isinstance(dataset, MapDataset):
+    elif isinstance(dataset, Cube):
         file = f"{stem}.fits.gz"
         write_cube(dataset, folder / file)
     else:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gammajax._typing import Bool
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.datasets.cube_groups import group_cubes
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import CashGroup, Dataset, Group, WStatGroup
@@ -30,7 +30,7 @@ def group(datasets: Sequence[Any], nodes: int = 4, dense: bool = False) -> tuple
     for i, dataset in enumerate(datasets):
         if isinstance(dataset, FluxPointsDataset):
             points.setdefault(dataset.stat_type == "profile", []).append(i)
-    cubes = [i for i, dataset in enumerate(datasets) if isinstance(dataset, MapDataset)]
+    cubes = [i for i, dataset in enumerate(datasets) if isinstance(dataset, Cube)]
     return (
         *spectra,
         *group_cubes(datasets, cubes, nodes, dense),

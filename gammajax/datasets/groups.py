@@ -4,12 +4,12 @@ import equinox as eqx
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Int
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.datasets.cube_groups import CubeGroup, unpacked
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.spectrum import Spectrum
 
-Dataset = Spectrum | FluxPointsDataset | MapDataset
+Dataset = Spectrum | FluxPointsDataset | Cube
 """Whatever the likelihood takes."""
 
 

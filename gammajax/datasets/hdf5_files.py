@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import MapDataset, MapDatasetOnOff
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import Provenance, SpectrumDataset, SpectrumDatasetOnOff
@@ -18,7 +18,8 @@ from gammajax.io.hdf5 import Node, read_tree, write_tree
 from gammajax.io.map_dataset import EdispMap, PsfMap
 
 _KINDS: dict[str, type[Any]] = {
-    cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset)
+    cls.__name__: cls
+    for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset, MapDatasetOnOff)
 }
 _FLAGS = ("mask_safe", "mask_fit", "is_ul")
 

@@ -26,6 +26,7 @@ from scipy.stats import norm
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
 from gammajax.checks import one_or_many, probability, whole
+from gammajax.datasets.cube_groups import OnOffCubeGroup
 from gammajax.datasets.groups import Dataset, WStatGroup
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
 from gammajax.infer.covariance import laplace
@@ -259,7 +260,7 @@ def _statements(
 def _without_off(problem: Problem) -> Problem:
     """The problem with alpha = 0, where the expected on counts of on-off data are the signal alone."""
     groups = tuple(
-        eqx.tree_at(lambda g: g.alpha, g, jnp.zeros_like(g.alpha)) if isinstance(g, WStatGroup) else g
+        eqx.tree_at(lambda g: g.alpha, g, jnp.zeros_like(g.alpha)) if isinstance(g, WStatGroup | OnOffCubeGroup) else g
         for g in problem.groups
     )
     return problem._replace(groups=groups)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from gammajax._typing import Array, Bool, Float, Scalar, Vector
-from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.datasets.cube_groups import CubeGroup, OnOffCubeGroup
 from gammajax.datasets.groups import Group, PointsGroup, WStatGroup
 from gammajax.likelihood import stats
 from gammajax.likelihood.cube import sums
@@ -42,7 +42,7 @@ def residuals(problem: Problem, expected: tuple[tuple[Bins, ...], ...]) -> tuple
             out.append(jnp.where(group.mask, root, 0.0))
             continue
         each = _deviance(counts[0], mean[0])
-        if isinstance(group, WStatGroup):
+        if isinstance(group, WStatGroup | OnOffCubeGroup):
             each += jnp.where(group.alpha > 0, _deviance(counts[1], mean[1]), 0.0)
         root = jnp.sign(counts[0] - mean[0]) * jnp.sqrt(jnp.maximum(each, 0.0))
         out.append(jnp.where(_bins(group), root, 0.0))

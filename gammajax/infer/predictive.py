@@ -25,7 +25,7 @@ from astropy.table import Table, vstack
 from gammajax._typing import Array, Float, Scalar
 from gammajax.checks import whole
 from gammajax.datasets.collection import Datasets, as_datasets
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDatasetOnOff
@@ -134,7 +134,7 @@ def predictive(
     draws = whole(draws, "draws")
     if points := [d.name for d in datasets if isinstance(d, FluxPointsDataset)]:
         raise DatasetError(f"{', '.join(points)} hold flux points, which have no counts: check them apart from spectra")
-    if cubes := [d.name for d in datasets if isinstance(d, MapDataset)]:
+    if cubes := [d.name for d in datasets if isinstance(d, Cube)]:
         raise DatasetError(f"{', '.join(cubes)}: predictive checks take no cubes; goodness() does")
     pick, poisson = jax.random.split(key)
     source, parameters = _parameters(models, pick, draws)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gammajax._typing import Array, Bool
 from gammajax.datasets.collection import Datasets
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset, Group, of_dataset
 from gammajax.errors import DatasetError
@@ -52,7 +52,7 @@ def predict_counts(dataset: Dataset, models: Any, *, nodes: int | None = None) -
 def predict_all(datasets: Sequence[Dataset], models: Models, *, nodes: int = 4) -> list[ExpectedCounts]:
     """What is expected for each dataset, computed group by group; for flux points in units of `dnde_ref`."""
     members = list(models.filled.values())
-    whole = Datasets(d.whole if isinstance(d, MapDataset) else d for d in datasets)
+    whole = Datasets(d.whole if isinstance(d, Cube) else d for d in datasets)
     sees = [[m.datasets_names is None or d.name in m.datasets_names for d in datasets] for m in members]
     tree, out = nameless(members), {}
     for g, acts in arrange(whole, models, np.array(sees, dtype=bool), nodes, dense=True):

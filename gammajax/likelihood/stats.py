@@ -139,10 +139,20 @@ def wstat_information(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bin
     return 2.0 / jnp.maximum(variance, _TINY)
 
 
+@jax.custom_jvp
+def _wstat_alpha_slope(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
+    """First derivative of `wstat` in alpha, `wstat_slope * mu_off`; zero where alpha = 0."""
+    x = n_on, n_off, alpha, mu_sig
+    return jnp.where(alpha > 0, wstat_slope(*x) * wstat_profile(*x)[1], 0.0)
+
+
 def _wstat_jvp(x, dx):
-    mu_off = jnp.where(x[2] > 0, wstat_profile(*x)[1], 0.0)
-    slope = wstat_slope(*x)
-    return wstat(*x), slope * (dx[3] + mu_off * dx[2])
+    return wstat(*x), wstat_slope(*x) * dx[3] + _wstat_alpha_slope(*x) * dx[2]
+
+
+def _wstat_alpha_slope_jvp(x, dx):
+    mixed, double = wstat_alpha_curvature(*x)
+    return _wstat_alpha_slope(*x), mixed * dx[3] + double * dx[2]
 
 
 def wstat_alpha_curvature(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> tuple[Bins, Bins]:
@@ -172,3 +182,4 @@ def _held(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
 
 wstat.defjvp(_wstat_jvp)
 wstat_slope.defjvp(_wstat_slope_jvp)
+_wstat_alpha_slope.defjvp(_wstat_alpha_slope_jvp)

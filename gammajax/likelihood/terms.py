@@ -11,8 +11,9 @@ import numpy as np
 from scipy.special import xlogy
 
 from gammajax._typing import Array, Float
-from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.datasets.cube_groups import CubeGroup, OnOffCubeGroup
 from gammajax.datasets.groups import CashGroup, Group, PointsGroup, WStatGroup
+from gammajax.likelihood import on_off_cube as on_off
 from gammajax.likelihood import stats
 from gammajax.likelihood.cube import cube_derivatives, cube_deviance, cube_least, cube_stat, draw_cube
 from gammajax.likelihood.points import points_derivatives, points_stat, standard_error
@@ -25,7 +26,7 @@ def observed(group: Group) -> tuple[Bins, ...]:
     """What was measured in a group: `(counts,)`, `(counts, counts_off)`, or fluxes `(value,)`."""
     if isinstance(group, PointsGroup):
         return (group.value,)
-    return (group.counts, group.counts_off) if isinstance(group, WStatGroup) else (group.counts,)
+    return (group.counts, group.counts_off) if isinstance(group, WStatGroup | OnOffCubeGroup) else (group.counts,)
 
 
 def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
@@ -35,6 +36,8 @@ def expected(group: Group, prediction: Prediction) -> tuple[Bins, ...]:
     """
     if isinstance(group, PointsGroup):
         return (prediction.signal,)
+    if isinstance(group, OnOffCubeGroup):
+        return on_off.on_off_expected(group, *_on_off(group, prediction))
     if isinstance(group, CashGroup | CubeGroup):
         return (stats.floored(_total(group, prediction)),)
     alpha = _alpha(group, prediction)
@@ -46,7 +49,7 @@ def draw_group(group: Group, means: tuple[Bins, ...], key: Array, n: int) -> tup
     """`n` random measurements around what is expected: Poisson counts, or fluxes with normal errors."""
     keys = jax.random.split(key, len(means))
     if isinstance(group, CubeGroup):
-        return (draw_cube(group, means[0], keys[0], n),)
+        return tuple(draw_cube(group, mu, k, n) for mu, k in zip(means, keys, strict=True))
     if isinstance(group, PointsGroup):
         deviates = jax.random.normal(keys[0], (n, *means[0].shape), means[0].dtype)
         return (means[0][None] + deviates * standard_error(group, means[0])[None],)
@@ -60,6 +63,8 @@ def group_stat(group: Group, prediction: Prediction) -> Bins:
         each = points_stat(group, prediction.signal)
     elif isinstance(group, CashGroup):
         each = stats.cash(group.counts, _total(group, prediction))
+    elif isinstance(group, OnOffCubeGroup):
+        each = on_off.on_off_stat(group, *_on_off(group, prediction))
     elif isinstance(group, CubeGroup):
         each = cube_stat(group, _total(group, prediction))
     else:
@@ -69,6 +74,8 @@ def group_stat(group: Group, prediction: Prediction) -> Bins:
 
 def group_deviance(group: Group, prediction: Prediction) -> Bins:
     """`group_stat` above the least value that each bin can have: what is left for single precision to resolve."""
+    if isinstance(group, OnOffCubeGroup):
+        return jnp.where(group.mask, on_off.on_off_deviance(group, *_on_off(group, prediction)), 0.0)
     if isinstance(group, CubeGroup):
         return jnp.where(group.mask, cube_deviance(group, _total(group, prediction)), 0.0)
     if not isinstance(group, CashGroup):
@@ -78,6 +85,8 @@ def group_deviance(group: Group, prediction: Prediction) -> Bins:
 
 def least_stat(group: Group) -> np.ndarray:
     """Sum over bins of the least value that `group_stat` can have, per dataset; on the host in double precision."""
+    if isinstance(group, OnOffCubeGroup):
+        return on_off.on_off_least(group)
     if isinstance(group, CubeGroup):
         return cube_least(group)
     if not isinstance(group, CashGroup):
@@ -93,6 +102,8 @@ def group_derivatives(group: Group, prediction: Prediction) -> tuple[Bins, Bins,
     elif isinstance(group, CashGroup):
         n, mu = group.counts, _total(group, prediction)
         each = stats.cash_slope(n, mu), stats.cash_curvature(n, mu), stats.cash_information(mu)
+    elif isinstance(group, OnOffCubeGroup):
+        each = on_off.on_off_derivatives(group, _alpha(group, prediction), prediction.signal)
     elif isinstance(group, CubeGroup):
         each = cube_derivatives(group, _total(group, prediction))
     else:
@@ -106,6 +117,8 @@ def group_background(group: Group, prediction: Prediction) -> Bins:
     """Expected background counts of each bin per unit of its factor; flux points have none."""
     if isinstance(group, PointsGroup):
         return jnp.zeros_like(prediction.signal)
+    if isinstance(group, OnOffCubeGroup):
+        return on_off.on_off_background(group, *_on_off(group, prediction))
     if isinstance(group, CashGroup | CubeGroup):
         return group.background
     alpha = _alpha(group, prediction)
@@ -117,6 +130,9 @@ def background_curvature(group: Group, prediction: Prediction) -> tuple[Bins, Bi
     """Second derivatives of `group_stat`: in signal and background factor, and twice in the background factor."""
     if isinstance(group, PointsGroup):
         return jnp.zeros_like(prediction.signal), jnp.zeros_like(prediction.signal)
+    if isinstance(group, OnOffCubeGroup):
+        both = on_off.on_off_background_curvature(group, *_on_off(group, prediction))
+        return jnp.where(group.mask, both[0], 0.0), jnp.where(group.mask, both[1], 0.0)
     if isinstance(group, CashGroup | CubeGroup):
         _, curvature, _ = group_derivatives(group, prediction)
         return curvature * group.background, curvature * jnp.square(group.background)
@@ -131,5 +147,11 @@ def _total(group: CashGroup | CubeGroup, prediction: Prediction) -> Bins:
     return prediction.signal + scale * group.background
 
 
-def _alpha(group: WStatGroup, prediction: Prediction) -> Bins:
+def _alpha(group: WStatGroup | OnOffCubeGroup, prediction: Prediction) -> Bins:
     return group.alpha if prediction.scale is None else group.alpha * prediction.scale
+
+
+def _on_off(group: OnOffCubeGroup, prediction: Prediction) -> tuple[Bins, Bins, Bins]:
+    """alpha as the models have it, their factor on it, and the signal."""
+    scale = jnp.ones_like(prediction.signal) if prediction.scale is None else prediction.scale
+    return _alpha(group, prediction), scale, prediction.signal

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.datasets.cube_groups import CubeGroup, OnOffCubeGroup
 from gammajax.errors import DatasetError
 from gammajax.likelihood.problem import Problem, predictions
 
@@ -32,6 +32,7 @@ def check_predicted(problem: Problem, names: list[str]) -> None:
 
 
 def _bare(group: Any) -> np.ndarray:
-    """Occupied bins without background."""
+    """Occupied bins without background; of on-off cubes those without off acceptance."""
     bins = np.asarray(group.mask) & ~np.asarray(group.is_sum)[None]
-    return bins & (np.asarray(group.counts) > 0) & (np.asarray(group.background) <= 0)
+    background = group.alpha if isinstance(group, OnOffCubeGroup) else group.background
+    return bins & (np.asarray(group.counts) > 0) & (np.asarray(background) <= 0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.errors import ConfigError, DatasetError
 from gammajax.plot.panels import Many
 from gammajax.plot.style import figure_of, style
@@ -42,13 +42,15 @@ class Seen:
         return np.where(self.pixels, image, np.nan)
 
 
-def seen(dataset: MapDataset, energy: Any = None) -> Seen:
+def seen(dataset: Cube, energy: Any = None) -> Seen:
     """Bins in the mask of a cube, of those energies that lie whole in a range (low, high) [TeV].
 
     Raises `DatasetError` for what is no cube and for an empty mask, `ConfigError` for a range without bins.
     """
-    if not isinstance(dataset, MapDataset):
-        raise DatasetError(f"this figure takes one MapDataset, got {type(dataset).__name__}: peek() takes all kinds")
+    if not isinstance(dataset, Cube):
+        raise DatasetError(
+            f"this figure takes one MapDataset or MapDatasetOnOff, got {type(dataset).__name__}: peek() takes all kinds"
+        )
     edges, take = np.asarray(dataset.energy), np.array(dataset.mask)
     if energy is not None:
         low, high = to_pair(energy, "TeV", "energy")
@@ -77,7 +79,7 @@ def smoothing_text(width: float) -> str:
 
 
 def plot_cube(
-    dataset: MapDataset,
+    dataset: Cube,
     *,
     energy: Any = None,
     smooth: Any = "0.1 deg",

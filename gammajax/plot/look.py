@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from gammajax.data import GTI, DataStore, Events, Observation, Observations
 from gammajax.datasets.collection import Datasets
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
@@ -72,7 +72,7 @@ _MANY = 16
 
 def _datasets(datasets: Datasets, **options: Any) -> Figure:
     points = [d for d in datasets if isinstance(d, FluxPointsDataset)]
-    cubes = [d for d in datasets if isinstance(d, MapDataset)]
+    cubes = [d for d in datasets if isinstance(d, Cube)]
     if len(cubes) == 1 == len(datasets):
         return plot_cube(cubes[0], **options)
     if cubes:
@@ -126,6 +126,7 @@ _KINDS: dict[type, Callable[..., Figure]] = {
     FluxPointsDataset: plot_flux_points,
     Datasets: _datasets,
     MapDataset: plot_cube,
+    MapDatasetOnOff: plot_cube,
     SkyMap: plot_map,
     HealpixMap: plot_map,
     SpectralModel: plot_spectrum,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gammajax.checks import names
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.errors import DatasetError
 from gammajax.infer.predictive import Predictive
 from gammajax.plot.panels import Many, panels
@@ -44,7 +44,7 @@ def plot_predictive(predictive: Predictive, datasets: Any = None, *, axes: Many 
     shown: list[Any] = [predictive.datasets[name] for name in chosen]
     if empty := [d.name for d in shown if not np.asarray(d.mask).any()] or (["no dataset"] if not shown else []):
         raise DatasetError(f"{', '.join(empty)}: there is no bin to plot")
-    if cubes := [d.name for d in shown if isinstance(d, MapDataset)]:
+    if cubes := [d.name for d in shown if isinstance(d, Cube)]:
         raise DatasetError(f"{', '.join(cubes)}: only spectra have bands of counts; see plot_residual_map() for cubes")
     columns = min(4, math.ceil(math.sqrt(len(shown))))
     rows = math.ceil(len(shown) / columns)

@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDatasetOnOff
 from gammajax.errors import ConfigError
 from gammajax.geom.grid import SkyGrid
 from gammajax.geom.position import position as as_position
 from gammajax.infer.fit import Fit
-from gammajax.likelihood.expected import compare_known, predict_counts
+from gammajax.likelihood.expected import compare_known, compare_on_off
 from gammajax.likelihood.problem import as_models
 from gammajax.models.collection import Models
 from gammajax.models.sky import SkyModel
@@ -19,6 +19,7 @@ from gammajax.numeric.sphere import separation
 from gammajax.plot.bins import garwood
 from gammajax.plot.cube import seen
 from gammajax.plot.panels import Many, panels
+from gammajax.plot.residuals import expected_in
 from gammajax.plot.style import BACKGROUND, DATA, FAINT, MODEL, SIZE, exponent_of, figure_of, label, new_figure, style
 from gammajax.units import to_value
 
@@ -28,7 +29,7 @@ _DEG2 = float(np.degrees(1.0) ** 2)
 
 
 def plot_radial_profile(
-    dataset: MapDataset,
+    dataset: Cube,
     models: Models | Fit,
     position: Any = None,
     *,
@@ -38,10 +39,11 @@ def plot_radial_profile(
 ) -> Figure:
     """Counts per solid angle [deg-2] in rings around a position against model and background, residuals below.
 
-    Counts have 68 % Poisson intervals; residuals are the signed roots of the Poisson deviance of each ring. `position`
-    may be left out if one source has one. Rings have the `edges` [deg], by default 15 up to the nearest edge of the
-    map; a pixel belongs to the ring that holds its centre. Summed over the energies in the mask, or over the whole
-    bins in `energy` (low, high) [TeV]. `axes`: where to draw, (counts, residuals).
+    Counts have 68 % Poisson intervals; residuals are the signed roots of the Poisson deviance of each ring, of on-off
+    cubes those of WStat, with `alpha n_off` as the background. `position` may be left out if one source has one. Rings
+    have the `edges` [deg], by default 15 up to the nearest edge of the map; a pixel belongs to the ring that holds its
+    centre. Summed over the energies in the mask, or over the whole bins in `energy` (low, high) [TeV]. `axes`: where
+    to draw, (counts, residuals).
     Raises `ConfigError` without a position, for edges that do not increase, or if no ring holds a pixel in use.
 
     >>> plot_radial_profile(dataset, fit, "83.63 22.01", edges=np.linspace(0, 1, 21))   # doctest: +SKIP
@@ -52,7 +54,7 @@ def plot_radial_profile(
     known = np.isfinite(ra)
     away = np.where(known, separation(*centre, np.where(known, ra, 0.0), np.where(known, dec, 0.0)), np.inf)
     rings = _reach(grid, centre, away) if edges is None else _edges(edges)
-    signal, background = predict_counts(dataset, models)
+    signal, background, _ = expected_in(dataset, models)
 
     def total(image: np.ndarray) -> np.ndarray:
         return np.histogram(away[part.pixels], rings, weights=image[part.pixels])[0]
@@ -61,11 +63,16 @@ def plot_radial_profile(
     if not (area > 0).any():
         raise ConfigError(f"{dataset.name}: no pixel in use lies within {rings[-1]:.3g} deg of the position")
     n, s, b = (total(part.image(cube)) for cube in (dataset.counts, signal, background))
+    if isinstance(dataset, MapDatasetOnOff):
+        off = total(part.image(dataset.counts_off))
+        _, residual = compare_on_off(n, off, np.divide(b, off, out=np.zeros_like(b), where=off > 0), s)
+    else:
+        residual = compare_known(n, b, s)
     with style():
         if axes is None:
             axes = list(new_figure(SIZE).subplots(2, 1, height_ratios=[2.7, 1.0], sharex=True))
         upper, lower = panels(axes, 2, 1)
-        _draw(upper, lower, rings, area, n, s, b)
+        _draw(upper, lower, rings, area, n, s, b, residual)
         where = f"{centre[0]:.3f} {centre[1]:+.3f}"
         upper.legend(loc="upper right", title=f"{dataset.name}, {part.text}\naround {where}", alignment="left")
         figure_of(upper).align_ylabels([upper, lower])
@@ -99,7 +106,14 @@ def _edges(given: Any) -> np.ndarray:
 
 
 def _draw(
-    upper: Axes, lower: Axes, rings: np.ndarray, area: np.ndarray, n: np.ndarray, s: np.ndarray, b: np.ndarray
+    upper: Axes,
+    lower: Axes,
+    rings: np.ndarray,
+    area: np.ndarray,
+    n: np.ndarray,
+    s: np.ndarray,
+    b: np.ndarray,
+    residual: np.ndarray,
 ) -> None:
     filled = area > 0
     low, high = garwood(n)
@@ -114,7 +128,7 @@ def _draw(
     upper.stairs(background, rings, baseline=None, color=BACKGROUND, linewidth=1.5, label="Background")
     upper.set_ylim(0.0, 1.15 * float(np.nanmax(np.stack([high, model]))) or 1.0)
     upper.set_ylabel(label("Counts per solid angle", "deg-2", exponent))
-    residual = np.where(filled, compare_known(n, b, s), np.nan)
+    residual = np.where(filled, residual, np.nan)
     lower.errorbar(middle[filled], residual[filled], yerr=1.0, xerr=half[filled], **look)
     lower.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1.0)
     reach = max(3.5, 1.2 + float(np.nanmax(np.abs(residual), initial=0.0)))

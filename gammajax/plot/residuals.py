@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDatasetOnOff
 from gammajax.errors import DatasetError
 from gammajax.infer.fit import Fit
-from gammajax.likelihood.expected import predict_counts
+from gammajax.likelihood.expected import predict_all, predict_counts
 from gammajax.likelihood.problem import as_models
 from gammajax.models.collection import Models
 from gammajax.models.sky import SkyModel
@@ -37,26 +37,41 @@ class Residuals:
     """Share of the pixels that are independent: one over the pixels of a smoothing kernel."""
 
 
-def residuals(dataset: MapDataset, models: Models | Fit, energy: Any = None, smooth: Any = "0.1 deg") -> Residuals:
+def residuals(dataset: Cube, models: Models | Fit, energy: Any = None, smooth: Any = "0.1 deg") -> Residuals:
     """Counts n and model m of a cube smoothed with weights w, and `sum w (n - m) / sqrt(sum w^2 m)`.
 
     Without smoothing that is `(n - m) / sqrt(m)`. With any width it has unit variance if the model is right; it is
-    normal where the kernel holds many expected counts.
+    normal where the kernel holds many expected counts. Of an on-off cube the background in m is `alpha n_off`, and
+    its variance `alpha^2 n_off` is added to m in the root, as if the off counts of pixels were independent.
     """
     part, width, grid = seen(dataset, energy), smoothing(smooth), dataset.grid
-    signal, background = predict_counts(dataset, models)
+    signal, background, more = expected_in(dataset, models)
     counts, model = part.image(dataset.counts), part.image(signal + background)
     n, m = (smoothed(x, grid, width) for x in (counts, model))
     # transforms in the prediction leave roundings below zero
-    variance = np.maximum(smoothed(model, grid, width, power=2), 0.0)
+    variance = np.maximum(smoothed(model + part.image(more), grid, width, power=2), 0.0)
     known = part.pixels & (variance > 0)
     significance = np.divide(n - m, np.sqrt(variance), out=np.full(n.shape, np.nan), where=known)
     kernel = 4.0 * np.pi * width**2 / float(np.prod(grid.pixel_scales))
     return Residuals(part.hidden(n), part.hidden(m), significance, part, width, 1.0 / max(kernel, 1.0))
 
 
+def expected_in(dataset: Cube, models: Models | Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signal, background, and the variance of the background, in every bin of a cube.
+
+    The background of an on-off cube is `alpha n_off`: the most likely one of each bin would follow its on counts.
+    """
+    if not isinstance(dataset, MapDatasetOnOff):
+        signal, background = predict_counts(dataset, models)
+        return signal, background, np.zeros_like(background)
+    (found,) = predict_all([dataset], as_models(models))
+    alpha = found.scale * np.asarray(dataset.alpha)
+    background = alpha * np.asarray(dataset.counts_off)
+    return found.signal, background, alpha * background
+
+
 def plot_residual_map(
-    dataset: MapDataset,
+    dataset: Cube,
     models: Models | Fit,
     *,
     energy: Any = None,
@@ -69,7 +84,8 @@ def plot_residual_map(
     All are summed over the energies in the mask, or over the whole bins in `energy` (low, high) [TeV], and smoothed by
     a Gaussian of the standard deviation `smooth` [deg] (0: as they are). The residual of n counts and m expected ones
     is `(n - m) / sqrt(m)`, with smoothing `sum w (n - m) / sqrt(sum w^2 m)`, so that it scatters by one if the model is
-    right. `stretch` is that of counts and model; `axes`: where to draw, (counts, model, residual), with the projection
+    right; of on-off cubes the background is `alpha n_off`, whose own variance is added to m in the root. `stretch` is
+    that of counts and model; `axes`: where to draw, (counts, model, residual), with the projection
     `dataset.grid.wcs`. Raises `DatasetError` for an empty mask, `ConfigError` for energies without a bin.
 
     >>> plot_residual_map(dataset, fit, energy=("1 TeV", "10 TeV"), smooth="0.06 deg")  # doctest: +SKIP
@@ -91,7 +107,7 @@ def plot_residual_map(
     return figure_of(counts)
 
 
-def _places(dataset: MapDataset, models: Models) -> list[tuple[str, float, float]]:
+def _places(dataset: Cube, models: Models) -> list[tuple[str, float, float]]:
     """Names and positions (ra, dec) of the sources of a dataset that have one."""
     found = []
     for name, model in models.filled.items():
@@ -104,7 +120,7 @@ def _places(dataset: MapDataset, models: Models) -> list[tuple[str, float, float
 
 
 def plot_residuals(
-    dataset: MapDataset,
+    dataset: Cube,
     models: Models | Fit,
     ax: Axes | None = None,
     *,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gammajax._typing import Bool
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDatasetOnOff
 from gammajax.datasets.cube_groups import CubeGroup, overlap
 from gammajax.errors import ModelError
 from gammajax.models.background import FoVBackground
@@ -59,7 +59,7 @@ def _resolution(spatial: SpatialModel) -> float:
 
 
 def planned(
-    group: CubeGroup, models: Models, sees: Bool[np.ndarray, "model dataset"], datasets: Sequence[MapDataset]
+    group: CubeGroup, models: Models, sees: Bool[np.ndarray, "model dataset"], datasets: Sequence[Cube]
 ) -> CubeGroup:
     """The group with a plan for each model: how a source is evaluated, or its response if it stays where it is.
 
@@ -101,8 +101,14 @@ def _moves(prefix: str, models: Models) -> list[str]:
     return [path for path, row in rows.items() if row.free or row.link is not None]
 
 
-def _check(name: str, model: Any, datasets: Sequence[MapDataset]) -> None:
+def _check(name: str, model: Any, datasets: Sequence[Cube]) -> None:
     """Raise `ModelError` for a model that cannot act on these cubes."""
+    on_off = [dataset.name for dataset in datasets if isinstance(dataset, MapDatasetOnOff)]
+    if on_off and isinstance(model, FoVBackground):
+        raise ModelError(
+            f"{name} acts on {', '.join(on_off)}, whose background is measured by off counts: name other cubes in "
+            f"datasets_names, drop({name!r}), or take BackgroundNorm, which acts on alpha"
+        )
     if datasets and isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel):
         kind = type(model.spatial).__name__
         raise ModelError(f"{name}: the background of a cube takes FoVGradient() as its spatial model, got {kind}")
@@ -111,7 +117,7 @@ def _check(name: str, model: Any, datasets: Sequence[MapDataset]) -> None:
             _check_edges(name, dataset)
 
 
-def _check_edges(name: str, dataset: MapDataset) -> None:
+def _check_edges(name: str, dataset: Cube) -> None:
     """Raise `ModelError` if an edge of energy cuts a bin of true energy: how to share it out nobody says."""
     share = overlap(dataset)
     for i in np.flatnonzero(np.any((share > 0) & (share < 1), axis=1)):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.errors import ModelError
 from gammajax.models.counts_template import TemplateNPred
@@ -20,7 +20,7 @@ class Given(eqx.Module):
 
 
 def given(
-    name: str, model: TemplateNPred, group: CubeGroup, datasets: Sequence[MapDataset], seen: Bool[np.ndarray, "dataset"]
+    name: str, model: TemplateNPred, group: CubeGroup, datasets: Sequence[Cube], seen: Bool[np.ndarray, "dataset"]
 ) -> Given:
     """The counts of a template in the bins of a group. Raises `ModelError` for other bins or pixels than its own."""
     counts = np.zeros(group.counts.shape)
@@ -40,7 +40,7 @@ def template_counts(model: TemplateNPred, plan: Given, group: CubeGroup) -> Floa
     return plan.counts * model.factors[jnp.concatenate([group.place[..., 0], every], axis=1)]
 
 
-def _on_cube(name: str, model: TemplateNPred, dataset: MapDataset) -> Float[np.ndarray, "energy lat lon"]:
+def _on_cube(name: str, model: TemplateNPred, dataset: Cube) -> Float[np.ndarray, "energy lat lon"]:
     """The counts on the pixels of a cube, zero where the map has none."""
     mine, other = np.asarray(model.energy), np.asarray(dataset.energy)
     if mine.shape != other.shape or not np.allclose(mine, other, rtol=1e-6, atol=0.0):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gammajax.data import Observation
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDataset
 from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import EmptyRun
 from gammajax.reduce.background import IRFBackground
@@ -12,16 +12,19 @@ from gammajax.reduce.cube_mask import safe_cube
 from gammajax.reduce.cube_plan import CubePlan, part_of
 from gammajax.reduce.cube_response import edisp_map, exposure_map, offsets_of, psf_map
 from gammajax.reduce.fov_scale import BackgroundScale, FoVBackgroundScale
+from gammajax.reduce.ring import AdaptiveRingBackground, RingBackground
 from gammajax.reduce.safe_mask import SafeMask
+
+CubeBackground = IRFBackground | FoVBackgroundScale | RingBackground | AdaptiveRingBackground
 
 
 def reduce_map(
     observation: Observation,
     plan: CubePlan,
-    background: IRFBackground | FoVBackgroundScale | None,
+    background: CubeBackground | None,
     safe_mask: SafeMask,
     name: str,
-) -> tuple[MapDataset, BackgroundScale | None]:
+) -> tuple[Cube, BackgroundScale | None]:
     """The cube of one run on the part of the grid around its pointing, and how its background was scaled.
 
     Raises `EmptyRun` for a run without livetime or without a pixel that it sees.
@@ -54,9 +57,11 @@ def reduce_map(
         provenance=Provenance(telescope=observation.telescope, obs_ids=(observation.obs_id,)),
     )
     dataset = safe_cube(safe_mask, dataset, observation, offset)
-    return (
-        background.scaled(dataset, part.ra, part.dec) if isinstance(background, FoVBackgroundScale) else (dataset, None)
-    )
+    if isinstance(background, FoVBackgroundScale):
+        return background.scaled(dataset, part.ra, part.dec)
+    if isinstance(background, RingBackground | AdaptiveRingBackground):
+        return background.on_off(dataset), None
+    return dataset, None
 
 
 def _nothing(observation: Observation, plan: CubePlan, nearest: float) -> str:

@@ -9,21 +9,21 @@ from typing import Any, Literal
 import jax
 
 from gammajax.data import Observation
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.errors import ConfigError, EmptyRun, GammajaxError
 from gammajax.geom.grid import SkyGrid
 from gammajax.reduce.background import IRFBackground
-from gammajax.reduce.cube import reduce_map
+from gammajax.reduce.cube import CubeBackground, reduce_map
 from gammajax.reduce.cube_plan import CubePlan
 from gammajax.reduce.cube_resume import RunFolder
 from gammajax.reduce.cube_stack import CubeStack
-from gammajax.reduce.fov_scale import BackgroundScale, FoVBackgroundScale
+from gammajax.reduce.fov_scale import BackgroundScale
 from gammajax.reduce.pipeline import Reduction, collected, shown
 from gammajax.reduce.safe_mask import SafeMask
 from gammajax.units import to_number
 
-Background = IRFBackground | FoVBackgroundScale | Literal["irf"] | None
-Result = tuple[MapDataset, BackgroundScale | None]
+Background = CubeBackground | Literal["irf"] | None
+Result = tuple[Cube, BackgroundScale | None]
 
 
 def reduce_maps(
@@ -41,7 +41,7 @@ def reduce_maps(
     name: str = "",
     executor: Executor | None = None,
     progress: bool = True,
-    each: Callable[[MapDataset], object] | None = None,
+    each: Callable[[Cube], object] | None = None,
     folder: str | Path | None = None,
 ) -> Reduction:
     """Cubes of counts, background, exposure, PSF and dispersion on the sky from many runs.
@@ -56,7 +56,8 @@ def reduce_maps(
         Bin edges, reconstructed and true [TeV], for example from `energy_edges`.
     background
         "irf": that of the response, with one power law per energy bin, as Gammapy; `IRFBackground()` integrates along
-        the rule of the response; `FoVBackgroundScale(...)` scales it to the counts of each run; None takes none.
+        the rule of the response; `FoVBackgroundScale(...)` scales it to the counts of each run; `RingBackground(...)`
+        and `AdaptiveRingBackground(...)` make on-off cubes (`MapDatasetOnOff`) of it; None takes none.
     safe_mask
         `SafeMask(...)`, or the name or names of its methods.
     offset_max
@@ -147,10 +148,10 @@ class _Sums:
         if isinstance(stack, Mapping) and (lost := [i for i in obs_ids if i not in stack]):
             raise ConfigError(f"stack={{...}} has no label for the runs {lost}: each run needs one to be stacked")
         self.grid, self.stack, self.name = grid, stack, name
-        self.found: list[MapDataset] = []
+        self.found: list[Cube] = []
         self.stacks: dict[str, CubeStack] = {}
 
-    def take(self, dataset: MapDataset, obs_id: int) -> None:
+    def take(self, dataset: Cube, obs_id: int) -> None:
         """Keep a dataset, or add it to its sum."""
         if self.stack is False:
             self.found.append(dataset)
@@ -165,7 +166,7 @@ class _Sums:
             return self.name or "stacked"
         return f"{self.name}-{self.stack[obs_id]}" if self.name else str(self.stack[obs_id])
 
-    def datasets(self, failures: Mapping[int, str]) -> list[MapDataset]:
+    def datasets(self, failures: Mapping[int, str]) -> list[Cube]:
         """What was taken. Raises `EmptyRun`, with what became of the runs, for a stack of nothing."""
         if self.stack is False:
             return self.found
@@ -179,7 +180,7 @@ def _reduce_one(
     observation: Observation,
     *,
     plan: CubePlan,
-    background: IRFBackground | FoVBackgroundScale | None,
+    background: CubeBackground | None,
     safe_mask: SafeMask,
     prefix: str,
     x64: bool,
@@ -205,12 +206,12 @@ def _rule(given: SafeMask | Sequence[str] | str, offset_max: Any) -> SafeMask:
     return SafeMask(*names) if offset_max is None else SafeMask(*names, offset_max=offset_max)
 
 
-def _background(given: Any) -> IRFBackground | FoVBackgroundScale | None:
+def _background(given: Any) -> CubeBackground | None:
     if isinstance(given, str) and given == "irf":
         return IRFBackground(exact=False)
-    if given is None or isinstance(given, IRFBackground | FoVBackgroundScale):
+    if given is None or isinstance(given, CubeBackground):
         return given
     raise ConfigError(
-        "the background of a cube is 'irf', IRFBackground(), FoVBackgroundScale(...) or None, got "
-        + (repr(given) if isinstance(given, str) else type(given).__name__)
+        "the background of a cube is 'irf', IRFBackground(), FoVBackgroundScale(...), RingBackground(...), "
+        "AdaptiveRingBackground(...) or None, got " + (repr(given) if isinstance(given, str) else type(given).__name__)
     )

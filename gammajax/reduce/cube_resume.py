@@ -9,7 +9,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 import gammajax
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.datasets.cube_files import read_cube, write_cube
 from gammajax.errors import ConfigError
 from gammajax.io.json import read_json, write_json
@@ -42,13 +42,13 @@ class RunFolder:
     def __contains__(self, obs_id: int) -> bool:
         return str(obs_id) in self.runs
 
-    def read(self, obs_id: int) -> tuple[MapDataset, BackgroundScale | None]:
+    def read(self, obs_id: int) -> tuple[Cube, BackgroundScale | None]:
         """A finished run."""
         entry = self.runs[str(obs_id)]
         scale = entry["scale"]
         return read_cube(self.folder / entry["file"]), None if scale is None else BackgroundScale(*scale)
 
-    def write(self, obs_id: int, dataset: MapDataset, scale: BackgroundScale | None) -> None:
+    def write(self, obs_id: int, dataset: Cube, scale: BackgroundScale | None) -> None:
         """Keep a run: a file that is not complete is never named in the report."""
         file = f"{obs_id}.fits"
         write_cube(dataset, self.folder / file)

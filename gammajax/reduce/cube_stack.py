@@ -2,21 +2,23 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gammajax._typing import Float
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
 from gammajax.geom.grid import SkyGrid
+from gammajax.reduce.stack import stack_off
 
+C = TypeVar("C", MapDataset, MapDatasetOnOff)
 Slices = tuple[slice, slice]
 
 
-def stack_maps(datasets: Iterable[MapDataset], grid: SkyGrid | None = None, name: str = "stacked") -> MapDataset:
-    """The sum of cubes with equal axes whose pixels are parts of `grid` (by default that of the first).
+def stack_maps(datasets: Iterable[C], grid: SkyGrid | None = None, name: str = "stacked") -> C:
+    """The sum of cubes of one kind with equal axes whose pixels are parts of `grid` (by default that of the first).
 
     With e_k the safe mask of run k, and u_k where it has any safe bin: counts = sum e_k n_k, background = sum e_k b_k,
     exposure = sum u_k x_k. The PSF is weighted with exposure, the dispersion with exposure and safe mask,
@@ -24,40 +26,51 @@ def stack_maps(datasets: Iterable[MapDataset], grid: SkyGrid | None = None, name
     masks enter as the safe share of each coarse pixel, where Gammapy 2.1 takes the mask at its centre. A bin is safe,
     or in the fit, if it is so in any run.
 
-    Raises `DatasetError` if there is nothing to stack, axes differ, or a cube lies on other pixels.
+    On-off cubes: off counts and acceptance are added up as the counts are, and the off acceptance is such that
+    `alpha * counts_off` is the sum of the runs' backgrounds, as for `stack_spectra`: bins without off counts have the
+    mean alpha of all bins (Gammapy 2.1 `MapDatasetOnOff.stack`).
+
+    Raises `DatasetError` if there is nothing to stack, kinds or axes differ, or a cube lies on other pixels.
 
     >>> total = stack_maps(reduction, grid)  # doctest: +SKIP
     """
     stack = None
     for dataset in datasets:
+        if not isinstance(dataset, Cube):
+            raise DatasetError(f"stack_maps takes cubes, got {type(dataset).__name__}: stack_spectra takes spectra")
         stack = CubeStack(dataset, dataset.grid if grid is None else grid) if stack is None else stack
         stack.add(dataset)
     if stack is None:
         raise DatasetError("there is no dataset to stack")
-    return stack.dataset(name)
+    total: Any = stack.dataset(name)
+    return total
 
 
 class CubeStack:
     """Sums over cubes, which need not be kept: `add` one after the other, then `dataset`."""
 
-    def __init__(self, first: MapDataset, grid: SkyGrid):
+    def __init__(self, first: Cube, grid: SkyGrid):
+        self.kind = type(first)
         self.grid, self.energy, self.energy_true = grid, np.asarray(first.energy), np.asarray(first.energy_true)
         n, m = len(self.energy) - 1, len(self.energy_true) - 1
-        self.counts, self.background = np.zeros((2, n, *grid.shape))
+        off = _OFF if isinstance(first, MapDatasetOnOff) else ()
+        self.sums = {name: np.zeros((n, *grid.shape)) for name in ("counts", "background", *off)}
         self.mask_safe, self.mask_fit = np.zeros((2, n, *grid.shape), dtype=bool)
         self.exposure = np.zeros((m, *grid.shape))
         self.livetime, self.telescopes, self.obs_ids = 0.0, set(), ()
-        self.psf = None if first.psf is None else _Weighted(first.psf, grid)
-        self.edisp = None if first.edisp is None else _Weighted(first.edisp, grid)
+        self.psf = None if first.psf is None else _Weighted(first.psf, grid, first.name)
+        self.edisp = None if first.edisp is None else _Weighted(first.edisp, grid, first.name)
 
-    def add(self, dataset: MapDataset) -> None:
+    def add(self, dataset: Cube) -> None:
         """Add a cube. Raises `DatasetError`, naming it, where it does not fit."""
+        if dataset.psf is not None and dataset.psf.reco:
+            raise DatasetError(f"{dataset.name}: PSFs over reconstructed energy cannot be stacked, fit the cubes jointly")
         self._check(dataset)
         at = (slice(None), *placed(self.grid, dataset.grid, f"{dataset.name}: its pixels"))
         safe = np.asarray(dataset.mask_safe)
         used: np.ndarray = np.any(safe, axis=0)
-        self.counts[at] += safe * np.asarray(dataset.counts)
-        self.background[at] += safe * np.asarray(dataset.background)
+        for name, total in self.sums.items():
+            total[at] += safe * np.asarray(getattr(dataset, name))
         self.exposure[at] += used * np.asarray(dataset.exposure)
         self.mask_safe[at] |= safe
         self.mask_fit[at] |= np.asarray(dataset.mask_fit)
@@ -68,7 +81,12 @@ class CubeStack:
             if sums is not None:
                 sums.add(response, used, mask, at[1:], dataset.name)
 
-    def _check(self, dataset: MapDataset) -> None:
+    def _check(self, dataset: Cube) -> None:
+        if type(dataset) is not self.kind:
+            raise DatasetError(
+                f"{dataset.name} is a {type(dataset).__name__}, the stack holds {self.kind.__name__}: only cubes of "
+                "one kind can be stacked"
+            )
         for axis in ("energy", "energy_true"):
             mine, other = getattr(self, axis), np.asarray(getattr(dataset, axis))
             if mine.shape != other.shape or not np.allclose(mine, other, rtol=1e-9):
@@ -80,16 +98,15 @@ class CubeStack:
             if (getattr(self, kind) is None) != (getattr(dataset, kind) is None):
                 raise DatasetError(f"{dataset.name}: some of the cubes to be stacked have a {kind}, others have none")
 
-    def dataset(self, name: str) -> MapDataset:
+    def dataset(self, name: str) -> Cube:
         """The sum so far."""
         psf, edisp = (None if sums is None else sums.mean() for sums in (self.psf, self.edisp))
-        return MapDataset(
+        return self.kind(
+            **self._added(),
             name=name,
             grid=self.grid,
             energy=self.energy,
             energy_true=self.energy_true,
-            counts=self.counts,
-            background=self.background,
             exposure=self.exposure,
             mask_safe=self.mask_safe,
             mask_fit=self.mask_fit,
@@ -99,6 +116,17 @@ class CubeStack:
             provenance=Provenance(telescope="+".join(sorted(self.telescopes)), obs_ids=self.obs_ids),
         )
 
+    def _added(self) -> dict[str, Any]:
+        """Counts and background, or off counts and acceptances."""
+        if self.kind is MapDataset:
+            return self.sums
+        background, off = self.sums["background"], self.sums["counts_off"]
+        accepted = stack_off(self.sums["acceptance"], self.sums["acceptance_off"], off, background)
+        return {name: self.sums[name] for name in ("counts", *_OFF)} | {"acceptance_off": accepted}
+
+
+_OFF = ("counts_off", "acceptance", "acceptance_off")
+
 
 class _Weighted:
     """Sums over responses on a coarse grid, weighted with exposure and with the safe share of each coarse pixel.
@@ -106,7 +134,12 @@ class _Weighted:
     Where no pixel is safe the plain mean by exposure stands: a source next to the edge of the mask needs a response.
     """
 
-    def __init__(self, first: Any, grid: SkyGrid):
+    def __init__(self, first: Any, grid: SkyGrid, name: str):
+        if first.grid is None:
+            raise DatasetError(
+                f"{name}: its {type(first).__name__} is one for the whole map: only responses on a grid "
+                "of the sky can be stacked"
+            )
         self.first = first
         self.grid = grid.coarse(_binsz(first.grid))
         self.of_pixel, self.number = _coarse_pixels(grid, self.grid)

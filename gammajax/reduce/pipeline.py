@@ -14,7 +14,7 @@ from rich.progress import track
 from gammajax._typing import Edges
 from gammajax.data import Observation
 from gammajax.data.observations import as_runs
-from gammajax.datasets.spectrum import Spectrum, SpectrumDatasetOnOff
+from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, EmptyRun, GammajaxError
 from gammajax.geom.mask import ExclusionMask
 from gammajax.geom.shapes import Region
@@ -57,9 +57,9 @@ class Reduction:
         return "\n".join([head, *lines])
 
 
-def _row(dataset: Spectrum, width: int) -> str:
+def _row(dataset: Any, width: int) -> str:
     on, background = (float(np.sum(x)) for x in (dataset.counts, dataset.background))
-    off = f"{float(np.sum(dataset.counts_off)):.0f}" if isinstance(dataset, SpectrumDatasetOnOff) else "-"
+    off = f"{float(np.sum(dataset.counts_off)):.0f}" if hasattr(dataset, "counts_off") else "-"
     return f"{dataset.name:<{width}} {on:7.0f} {off:>7} {on - background:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
 
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from gammajax.datasets.collection import Datasets
-from gammajax.datasets.cube import MapDataset
+from gammajax.datasets.cube import Cube
 from gammajax.datasets.files import file_stem
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
@@ -95,7 +95,7 @@ def write_fit_plots(datasets: Datasets, result: Fit, out: Path, posterior: Poste
 
     counts = [d for d in datasets if isinstance(d, SpectrumDataset | SpectrumDatasetOnOff)]
     written = [save(plot_counts(counts, result.models), out / "counts.png")] if counts else []
-    cubes = [d for d in datasets if isinstance(d, MapDataset) and d.mask.any()]
+    cubes = [d for d in datasets if isinstance(d, Cube) and d.mask.any()]
     written += [save(plot_residual_map(d, result), out / f"residuals_{file_stem(d.name)}.png") for d in cubes]
     bounds = energy_range(datasets)
     for name in result.models.sources:

@@ -8,9 +8,11 @@ from typing import Any
 from gammajax.errors import ConfigError, GammajaxError, nearest
 from gammajax.geom.grid import SkyGrid
 from gammajax.reduce.background import IRFBackground
+from gammajax.reduce.cube import CubeBackground
 from gammajax.reduce.fov_scale import FoVBackgroundScale
+from gammajax.reduce.ring import AdaptiveRingBackground, RingBackground
 from gammajax.workflow.sections import Configuration, options, parsed, section, shared
-from gammajax.workflow.typed import a_list, angle, boolean, mapping, number, position, quantity, text
+from gammajax.workflow.typed import a_list, angle, boolean, mapping, number, position, quantity, required, text
 
 _OF_SPECTRA = ("datasets.on_region", "datasets.containment_correction")
 _MAPS = ("counts", "exposure", "background", "psf", "edisp")
@@ -29,7 +31,7 @@ class CubeReductionConfig(Configuration):
     """
 
     grid: SkyGrid
-    background: IRFBackground | FoVBackgroundScale | None
+    background: CubeBackground | None
     offset_max: float
     binsize_irf: float
 
@@ -49,7 +51,7 @@ def of_cubes(content: Mapping[str, Any], base: Path) -> CubeReductionConfig:
         raise ConfigError(f"datasets.type is {'1d' if kind is None else kind!r}: only '3d' can be reduced to cubes")
     wcs, selection = section(content, "datasets.geom.wcs"), section(content, "datasets.geom.selection")
     background = _background(section(content, "datasets.background"))
-    unused = () if isinstance(background, FoVBackgroundScale) else ("datasets.background.exclusion",)
+    unused = ("datasets.background.exclusion",) if background is None or isinstance(background, IRFBackground) else ()
     _check_maps(section(content, "datasets").get("map_selection"))
     return CubeReductionConfig(
         **shared(content, base, *_OF_SPECTRA, *unused),
@@ -127,18 +129,19 @@ _FOV_OPTIONS: dict[str, Callable[[Any, str], Any]] = {
 _SPECTRAL = ("reflected", "phase")
 
 
-def _background(content: Mapping[str, Any]) -> IRFBackground | FoVBackgroundScale | None:
-    """That of the response ("irf", the default), scaled run by run ("fov_background"), or none ("none")."""
+def _background(content: Mapping[str, Any]) -> CubeBackground | None:
+    """That of the response ("irf", the default), scaled run by run ("fov_background"), from rings, or none ("none")."""
     where = "datasets.background"
     method = text(content.get("method") or "irf", f"{where}.method")
-    if method == "ring":
-        raise ConfigError(f"{where}.method is 'ring': ring backgrounds are not supported yet; take 'fov_background'")
     if method in _SPECTRAL:
         raise ConfigError(f"{where}.method is {method!r}, which is for spectra (datasets.type: 1d): {_CHOICES}")
     if method not in _METHODS:
         raise ConfigError(f"{where}.method is {method!r}: {_CHOICES}")
-    known, make = _METHODS[method]
-    given = options(mapping(content.get("parameters"), f"{where}.parameters"), known, f"{where}.parameters")
+    known, needed, make = _METHODS[method]
+    parameters = mapping(content.get("parameters"), f"{where}.parameters")
+    given = options(parameters, known, f"{where}.parameters")
+    for key in needed:
+        required(parameters, key, f"{where}.parameters")
     try:
         return make(**given)
     except ConfigError as error:
@@ -154,9 +157,21 @@ def _irf(exact: bool = False) -> IRFBackground:
     return IRFBackground(exact=exact)
 
 
-_METHODS: dict[str, tuple[dict[str, Callable[[Any, str], Any]], Callable[..., Any]]] = {
-    "fov_background": (_FOV_OPTIONS, _fov),
-    "irf": ({"exact": boolean}, _irf),
-    "none": ({}, lambda: None),
+_RING_OPTIONS: dict[str, Callable[[Any, str], Any]] = {"r_in": angle, "width": angle, "exact": boolean}
+_ADAPTIVE_OPTIONS: dict[str, Callable[[Any, str], Any]] = {
+    **_RING_OPTIONS,
+    "r_out_max": angle,
+    "stepsize": angle,
+    "threshold_alpha": number,
+    "theta": angle,
+    "method": text,
 }
+_METHODS: dict[str, tuple[dict[str, Callable[[Any, str], Any]], tuple[str, ...], Callable[..., Any]]] = {
+    "fov_background": (_FOV_OPTIONS, (), _fov),
+    "ring": (_RING_OPTIONS, ("r_in", "width"), RingBackground),
+    "adaptive_ring": (_ADAPTIVE_OPTIONS, ("r_in", "r_out_max", "width"), AdaptiveRingBackground),
+    "irf": ({"exact": boolean}, (), _irf),
+    "none": ({}, (), lambda: None),
+}
+"""Per method its options, those that must be given, and what makes it."""
 _CHOICES = f"cubes take {', '.join(map(repr, _METHODS))}"

@@ -9,6 +9,7 @@ from gammajax.reduce import cube_resume
 from gammajax.reduce.cube_pipeline import reduce_maps
 from gammajax.reduce.fov_scale import FoVBackgroundScale
 from gammajax.reduce.pipeline import Reduction
+from gammajax.reduce.ring import AdaptiveRingBackground, RingBackground
 from gammajax.workflow.cube_config import CubeReductionConfig
 from gammajax.workflow.runs import REPORT, excluded, head, some, workers
 
@@ -24,6 +25,8 @@ def cubes(
     background = config.background
     if isinstance(background, FoVBackgroundScale):
         background = replace(background, exclusion=excluded(config))
+    elif isinstance(background, RingBackground | AdaptiveRingBackground):
+        background = replace(background, exclusion_mask=excluded(config))
     if not earlier:
         (folder / cube_resume.REPORT).unlink(missing_ok=True)
     # An interrupted call leaves this: the configuration that the runs in the folder belong to.

@@ -9,7 +9,8 @@ from cube_files import COARSE, GRID, dataset, psf
 from good_inputs import Case, cut
 from spoilers import header, lacking, without
 
-from gammajax.errors import ConfigError, FileFormatError, MissingFile, UnitMismatch
+from gammajax.datasets.cube_files import read_cube
+from gammajax.errors import ConfigError, DatasetError, FileFormatError, MissingFile, UnitMismatch
 from gammajax.geom.grid import SkyGrid
 from gammajax.geom.map_axis import MapAxis
 from gammajax.geom.maps import SkyMap
@@ -85,6 +86,11 @@ def safe_everywhere(hdus):
     hdus["COUNTS"].data[0, 1, 2] = np.nan
 
 
+def off_nan(hdus):
+    hdus["MASK_SAFE"].data[...] = 1
+    hdus["COUNTS_OFF"].data[0, 1, 2] = np.nan
+
+
 def bytes_of(g, change):
     path = cube(g)
     path.write_bytes(change(path.read_bytes()))
@@ -147,6 +153,14 @@ CONTAINERS = [
     Case("no PSF", lambda g: cube(g, None, without("PSF")), needs("exposure", "psf"), FileFormatError,
          "cube.fits has no PSF", "'psf'"),
     Case("no EDISP", lambda g: cube(g, None, without("EDISP")), needs("edisp"), FileFormatError, "has no EDISP"),
+    Case("on-off without COUNTS_OFF", lambda g: cube(g, None, without("COUNTS_OFF"), on_off=True), read_cube, DatasetError,
+         "cube.fits has ACCEPTANCE, ACCEPTANCE_OFF but no COUNTS_OFF", "an on-off cube needs all three"),
+    Case("on-off without ACCEPTANCE_OFF", lambda g: cube(g, None, without("ACCEPTANCE_OFF"), on_off=True), read_cube,
+         DatasetError, "but no ACCEPTANCE_OFF"),
+    Case("negative acceptance", lambda g: cube(g, "ACCEPTANCE", cell(-1.0), on_off=True), read_cube, FileFormatError,
+         "cube.fits[ACCEPTANCE]", "negative or not finite"),
+    Case("NaN in off counts outside of MASK_SAFE = 0", lambda g: cube(g, None, off_nan, on_off=True), read_cube,
+         FileFormatError, "cube.fits[COUNTS_OFF]", "the first is nan"),
     Case("no cubes at all", lambda g: cube(g, None, without("COUNTS", "BACKGROUND", "MASK_SAFE", "MASK_FIT")),
          read_map_dataset, FileFormatError, "cube.fits holds none of COUNTS, BACKGROUND", "it has 'PRIMARY', 'COUNTS_BANDS'"),
     Case("a BANDS table that is absent", lambda g: cube(g, None, without("COUNTS_BANDS")), read_map_dataset,

@@ -7,7 +7,7 @@ import h5py
 import jax
 import numpy as np
 import pytest
-from made_cubes import CENTRE, cube
+from made_cubes import CENTRE, cube, on_off_cube
 from made_spectra import counting, on_off
 
 import gammajax as gj

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 from astropy.wcs import WCS
-from made_cubes import CENTRE, cube, models
+from made_cubes import CENTRE, cube, models, on_off
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 from scipy.stats import norm
@@ -181,7 +181,7 @@ def test_energies_of_a_cube(data):
         plot_cube(data, smooth=-1.0)
     with pytest.raises(DatasetError, match="its mask is empty"):
         plot_cube(data.select_energy(5.0, 6.0))
-    with pytest.raises(DatasetError, match="takes one MapDataset, got Datasets"):
+    with pytest.raises(DatasetError, match="takes one MapDataset or MapDatasetOnOff, got Datasets"):
         plot_cube(gj.Datasets([data]))  # type: ignore[arg-type]
 
 
@@ -236,6 +236,24 @@ def test_residuals_scatter_by_one_at_any_width(truth):
         error = 1.0 / np.sqrt(2 * np.isfinite(values).sum() * found[0].independent)
         assert np.nanstd(values) == pytest.approx(1.0, abs=3.5 * error)
         assert np.nanmean(values) == pytest.approx(0.0, abs=3.5 * np.sqrt(2) * error)
+
+
+def test_on_off_cubes(truth):
+    sources = truth.drop("bkg")
+    many = [gj.fake([on_off(level=30.0)], sources, key=i)[0] for i in range(2)]
+    one = many[0]
+    assert to_png(plot_cube(one)).startswith(b"\x89PNG")
+    assert plot_radial_profile(one, sources).axes[0].get_legend() is not None
+    found = residuals(one, sources, smooth=0.0)
+    signal, _ = gj.predict_counts(one, sources)
+    mask, alpha = np.asarray(one.mask), np.asarray(one.alpha)
+    n, s, b = (np.where(mask, x, 0.0).sum(axis=0) for x in (one.counts, signal, one.background))
+    error = np.sqrt(s + b + np.where(mask, alpha**2 * np.asarray(one.counts_off), 0.0).sum(axis=0))
+    use = mask.any(axis=0) & (alpha > 0).all(axis=0)
+    np.testing.assert_allclose(found.significance[use], ((n - s - b)[use] / error[use]), rtol=1e-6)
+    values = np.stack([residuals(d, sources, smooth=0.0).significance for d in many])[:, use]
+    assert np.std(values) == pytest.approx(1.0, abs=4 / np.sqrt(2 * values.size))
+    assert np.mean(values) == pytest.approx(0.0, abs=4 / np.sqrt(values.size))
 
 
 def test_a_fit_and_its_models_are_the_same(data, truth):

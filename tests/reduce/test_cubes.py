@@ -19,6 +19,7 @@ from dl3_files import (
     psf_table_hdu,
     write,
 )
+from made_cubes import cube as made_cube
 
 import gammajax as gj
 from gammajax.data import DataStore, Observations
@@ -220,6 +221,10 @@ def test_cubes_that_do_not_fit_are_not_stacked(runs):
         gj.stack_maps([first, other], GRID)
     with pytest.raises(DatasetError, match="there is no dataset"):
         gj.stack_maps([])
+    with pytest.raises(DatasetError, match="takes cubes, got SpectrumDataset: stack_spectra"):
+        gj.stack_maps([first.to_spectrum_dataset("icrs;circle(83.6, 22.5, 0.3)")])
+    with pytest.raises(DatasetError, match="PsfMap is one for the whole map: only responses on a grid"):
+        gj.stack_maps([made_cube()])
 
 
 def bare(cube):
@@ -293,6 +298,34 @@ def test_scaled_background(runs):
         np.testing.assert_allclose(cube.background, np.asarray(raw.background) * scale.norm, rtol=1e-12)
     few = reduced(runs[:1], background=gj.FoVBackgroundScale(min_counts=1e6))
     assert "the background cannot be scaled: " in few.failures[1]
+
+
+def test_ring_backgrounds(runs):
+    """Per run what `on_off` makes of its cube; the stack has the sums of counts and backgrounds."""
+    ring = gj.RingBackground("0.5 deg", "0.4 deg", "icrs;circle(83.6, 22.5, 0.3)")
+    plain = reduced(runs, safe_mask="offset-max")
+    found = reduced(runs, safe_mask="offset-max", background=ring)
+    for cube, raw in zip(found, plain, strict=True):
+        expected = ring.on_off(raw)
+        for field in ("counts", "counts_off", "acceptance", "acceptance_off", "mask_safe", "exposure"):
+            np.testing.assert_array_equal(getattr(cube, field), getattr(expected, field))
+        assert cube.provenance == raw.provenance
+        assert float(cube.livetime) == float(raw.livetime)
+    assert not found.scales
+    assert f"{float(found.datasets[0].counts_off.sum()):.0f}" in repr(found)
+    (stack,) = reduced(runs, safe_mask="offset-max", background=ring, stack=True)
+    assert isinstance(stack, gj.MapDatasetOnOff)
+    for field in ("counts", "counts_off", "acceptance", "background"):
+        parts = [float(np.sum(getattr(d, field) * d.mask_safe)) for d in found]
+        assert float(getattr(stack, field).sum()) == pytest.approx(sum(parts), rel=1e-12)
+    np.testing.assert_array_equal(stack.mask_safe, gj.stack_maps(found.datasets, GRID).mask_safe)
+    with pytest.raises(DatasetError, match="2 is a MapDataset, the stack holds MapDatasetOnOff"):
+        gj.stack_maps([found.datasets[0], plain.datasets[1]], GRID)
+    none = reduced(runs[:1], background=gj.RingBackground(0.01, 0.02))
+    assert none.failures[1] == (
+        "run 1: 1: a ring from 0.01 to 0.03 deg holds no centre of a pixel, which are 0.1 x 0.1 deg: choose a wider "
+        "ring or smaller pixels"
+    )
 
 
 def test_fitted_background_is_the_fit(runs):

@@ -12,6 +12,7 @@ from gammajax.errors import ConfigError, MissingFile
 from gammajax.geom.regions import Circle
 from gammajax.reduce.background import IRFBackground
 from gammajax.reduce.fov_scale import FoVBackgroundScale
+from gammajax.reduce.ring import AdaptiveRingBackground, RingBackground
 from gammajax.workflow.config import ReductionConfig, read_config
 from gammajax.workflow.cube_config import CubeReductionConfig
 
@@ -92,6 +93,10 @@ def test_backgrounds_and_exclusions(tmp_path):
     assert of(method="irf", parameters={"exact": True}).background == IRFBackground()
     assert of(method="none").background is None
     assert of(method=None).background == IRFBackground(exact=False)
+    assert of(method="ring", parameters=RING).background == RingBackground(0.5, 0.3)
+    adaptive = of(method="adaptive_ring", parameters={**RING, "r_out_max": "1 deg", "method": "fixed_r_in"}).background
+    assert adaptive == AdaptiveRingBackground(0.5, 1.0, 0.3, method="fixed_r_in")
+    assert of(method="ring", parameters=RING, exclusion="mask.fits").not_used == ()
     around = of(method="fov_background", exclusion="icrs;circle(83.63, 22.01, 0.3)").exclusion
     assert around == Circle(83.63, 22.01, 0.3)
     assert of(method="fov_background", exclusion="stars (old).reg").exclusion == tmp_path / "stars (old).reg"
@@ -145,6 +150,7 @@ def test_fingerprint(tmp_path):
     assert len(found - {first}) == len(others) + 1
 
 
+RING = {"r_in": "0.5 deg", "width": "0.3 deg"}
 WRONG = [
     (content(type="2d"), r"datasets.type is '2d': '1d' \(spectra\) or '3d' \(cubes\)"),
     (content(type=3), "datasets.type is 3"),
@@ -176,9 +182,17 @@ WRONG = [
     (content(map_selection="all"), "datasets.map_selection must be a list"),
     (content(map_selection=["counts", "edips"]), "datasets.map_selection has 'edips'; nearest: 'edisp'"),
     (content(map_selection=["counts", "psf", "edisp", "exposure"]), "datasets.map_selection lacks background: all"),
-    (content(background={"method": "ring"}), "method is 'ring': ring backgrounds are not supported yet; take 'fov_bac"),
+    (content(background={"method": "ring"}), "datasets.background.parameters.r_in is missing"),
+    (content(background={"method": "ring", "parameters": {"r_in": "0.5 deg"}}), "parameters.width is missing"),
+    (content(background={"method": "ring", "parameters": {"r_in": "0.5 m"}}), "parameters.r_in is of kind angle"),
+    (content(background={"method": "ring", "parameters": {"theta": 1}}), "parameters has no 'theta'"),
+    (content(background={"method": "ring", "parameters": {"r_in": 0, "width": 1}}), "parameters: r_in lies between"),
+    (content(background={"method": "adaptive_ring", "parameters": {**RING, "r_out_max": 0.4}}), "no ring fits"),
     (content(background={"method": "reflected"}), r"'reflected', which is for spectra .*: cubes take 'fov_background'"),
-    (content(background={"method": "fov"}), "datasets.background.method is 'fov': cubes take 'fov_background', 'irf'"),
+    (
+        content(background={"method": "fov"}),
+        "datasets.background.method is 'fov': cubes take 'fov_background', 'ring', 'ad",
+    ),
     (content(background={"method": ["irf"]}), "datasets.background.method must be text"),
     (content(background={"parameters": [1]}), "datasets.background.parameters must hold keys and values"),
     (content(background={"exclusion": 3}), "datasets.background.exclusion must be text"),

@@ -147,6 +147,37 @@ def test_the_stack_is_that_of_reduce_maps(stacked, direct):
     assert report(stacked / "out")["not_used"] == ["excess_map", "datasets.containment_correction"]
 
 
+def test_rings(store, archive, tmp_path):
+    """On-off cubes from a configuration: the stack of `reduce_maps`, read again, resumed, and fitted."""
+    background = {"method": "ring", "exclusion": AROUND, "parameters": {"r_in": "0.4 deg", "width": "0.3 deg"}}
+    config = read_config(save(tmp_path / "config.yaml", written(store, background=background)))
+    (found,) = run_reduction(config, tmp_path / "out", progress=False)
+    (expected,) = gj.reduce_maps(
+        gj.DataStore.from_dir(store).observations(),
+        gj.SkyGrid.create(SOURCE, (2.0, 1.8), 0.1, proj="TAN"),
+        energy=gj.energy_edges("0.8 TeV", "20 TeV", bins=4),
+        energy_true=gj.energy_edges("0.5 TeV", "40 TeV", bins=8),
+        background=gj.RingBackground("0.4 deg", "0.3 deg", AROUND),
+        safe_mask=gj.SafeMask("offset-max", "aeff-default", offset_max="1.4 deg"),
+        offset_max="1.5 deg",
+        binsz_irf="0.5 deg",
+        stack=True,
+    )
+    (read,) = gj.Datasets.read(tmp_path / "out" / "datasets.yaml")
+    assert isinstance(read, gj.MapDatasetOnOff)
+    for field in ("counts", "counts_off", "acceptance", "acceptance_off", "exposure", "mask_safe"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(expected, field))
+        np.testing.assert_allclose(getattr(read, field), getattr(expected, field), rtol=1e-6)
+    (again,) = run_reduction(config, tmp_path / "out", progress=False, resume=True)
+    assert len(report(tmp_path / "out")["resumed"]) == 2
+    np.testing.assert_allclose(again.counts_off, found.counts_off, rtol=1e-12)
+    place = gj.PointSpatial(lon_0=SOURCE[0], lat_0=SOURCE[1])
+    fit = gj.fit([read], gj.Models(src=gj.SkyModel(gj.PowerLaw(index=2.5, amplitude=3e-11), place)))
+    assert fit.success
+    amplitude = fit.models.rows["src.spectral.amplitude"]
+    assert abs(amplitude.value - archive.truth["amplitude"]) < 4 * amplitude.error
+
+
 def test_workers(config, direct, tmp_path, monkeypatch):
     started = []
 
