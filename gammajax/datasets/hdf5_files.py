@@ -18,8 +18,7 @@ from gammajax.io.hdf5 import Node, read_tree, write_tree
 from gammajax.io.map_dataset import EdispMap, PsfMap
 
 _KINDS: dict[str, type[Any]] = {
-    cls.__name__: cls
-    for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset, MapDatasetOnOff)
+    cls.__name__: cls for cls in (SpectrumDataset, SpectrumDatasetOnOff, FluxPointsDataset, MapDataset, MapDatasetOnOff)
 }
 _FLAGS = ("mask_safe", "mask_fit", "is_ul")
 

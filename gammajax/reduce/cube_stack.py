@@ -64,7 +64,9 @@ class CubeStack:
     def add(self, dataset: Cube) -> None:
         """Add a cube. Raises `DatasetError`, naming it, where it does not fit."""
         if dataset.psf is not None and dataset.psf.reco:
-            raise DatasetError(f"{dataset.name}: PSFs over reconstructed energy cannot be stacked, fit the cubes jointly")
+            raise DatasetError(
+                f"{dataset.name}: its PSF over reconstructed energy cannot be stacked; fit cubes jointly"
+            )
         self._check(dataset)
         at = (slice(None), *placed(self.grid, dataset.grid, f"{dataset.name}: its pixels"))
         safe = np.asarray(dataset.mask_safe)

@@ -7,7 +7,8 @@ import h5py
 import jax
 import numpy as np
 import pytest
-from made_cubes import CENTRE, cube, on_off_cube
+from made_cubes import CENTRE, cube
+from made_cubes import on_off as on_off_cube
 from made_spectra import counting, on_off
 
 import gammajax as gj
@@ -49,7 +50,7 @@ def test_cubes_come_back_with_their_responses(tmp_path):
         spread.psf, grid=coarse, values=np.tile(spread.psf.values, (1, 1, 2, 2)), exposure=np.ones((5, 2, 2))
     )
     spread = gj.MapDataset(**vars(spread) | {"psf": psf})
-    made = gj.Datasets([plain, spread, *on_off(n=1)])
+    made = gj.Datasets([plain, spread, on_off_cube(), *on_off(n=1)])
     back = gj.Datasets.read(made.write(tmp_path / "d.h5"))
     assert back.names == made.names
     for one, two in zip(made, back, strict=True):
