@@ -38,6 +38,8 @@ def stack_maps(datasets: Iterable[C], grid: SkyGrid | None = None, name: str = "
     for dataset in datasets:
         if not isinstance(dataset, Cube):
             raise DatasetError(f"stack_maps takes cubes, got {type(dataset).__name__}: stack_spectra takes spectra")
+        if dataset.psf is not None and dataset.psf.reco:
+            raise DatasetError(f"{dataset.name}: a PSF over reconstructed energy cannot be stacked: fit jointly")
         stack = CubeStack(dataset, dataset.grid if grid is None else grid) if stack is None else stack
         stack.add(dataset)
     if stack is None:
@@ -63,10 +65,6 @@ class CubeStack:
 
     def add(self, dataset: Cube) -> None:
         """Add a cube. Raises `DatasetError`, naming it, where it does not fit."""
-        if dataset.psf is not None and dataset.psf.reco:
-            raise DatasetError(
-                f"{dataset.name}: its PSF over reconstructed energy cannot be stacked; fit cubes jointly"
-            )
         self._check(dataset)
         at = (slice(None), *placed(self.grid, dataset.grid, f"{dataset.name}: its pixels"))
         safe = np.asarray(dataset.mask_safe)

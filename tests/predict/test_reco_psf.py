@@ -6,6 +6,7 @@ import pytest
 from made_cubes import CENTRE, RAD, cube, king, models, source
 
 import gammajax as gj
+from gammajax.errors import DatasetError
 from gammajax.infer.minimise import exact_hessian
 from gammajax.io.map_dataset import PsfMap
 from gammajax.likelihood.problem import Problem
@@ -79,3 +80,12 @@ def test_cubes_with_either_psf_in_one_fit(data):
     assert [g.reco for g in problem.groups] == [False, True]
     each = gj.likelihood.problem.stat_per_dataset(problem, problem.layout.values(problem.start))
     assert float(each[0]) == pytest.approx(float(each[1]), rel=1e-10)
+
+
+def test_what_needs_a_psf_over_true_energy_says_so(data):
+    there = with_psf(data, 0.1, reco=True)
+    with pytest.raises(DatasetError, match="cube: a PSF over reconstructed energy cannot be stacked: fit jointly"):
+        gj.stack_maps([there])
+    region = f"icrs;circle({CENTRE[0]}, {CENTRE[1]}, 0.3)"
+    with pytest.raises(DatasetError, match="cube: a containment correction needs a PSF over true energy"):
+        there.to_spectrum_dataset(region, containment_correction=True)
