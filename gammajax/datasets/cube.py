@@ -1,6 +1,5 @@
 """DL4 cubes: binned counts on a grid of the sky with everything needed to predict them."""
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 import equinox as eqx
@@ -9,29 +8,33 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
-from gammajax.datasets.cube_spectrum import on_off_spectrum_of, spectrum_of
-from gammajax.datasets.spectrum import (
+from gammajax.datasets.binned import (
+    Binned,
+    KnownBackground,
+    OffMeasurement,
     Provenance,
-    SpectrumDataset,
-    SpectrumDatasetOnOff,
-    _assign,
-    _checked,
-    _edges,
-    _float,
-    _hours,
-    _runs,
-    _sum,
+    as_float,
+    assign,
+    binned_fields,
+    checked,
+    edges_of,
+    measured,
+    off_fields,
+    origin,
+    zeros_or,
 )
+from gammajax.datasets.cube_spectrum import on_off_spectrum_of, spectrum_of
+from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
 from gammajax.geom.grid import SkyGrid
 from gammajax.io.map_dataset import EdispMap, PsfMap
-from gammajax.tables import Shown, edges_text, on_host, range_text
-from gammajax.units import EXPOSURE, to_value
+from gammajax.tables import edges_text, on_host, range_text
+from gammajax.units import EXPOSURE
 
 CubeArray = Float[Array, "energy lat lon"]
 
 
-class _Cube(Shown, eqx.Module):
+class _Cube(Binned, eqx.Module):
     """What both kinds of cubes have."""
 
     energy: Edges
@@ -47,33 +50,19 @@ class _Cube(Shown, eqx.Module):
     name: str = eqx.field(static=True)
     provenance: Provenance = eqx.field(static=True)
 
-    def _title(self) -> str:
-        return f"{type(self).__name__} {self.name}"
-
-    def _measured(self) -> Mapping[str, str]:
-        """What it says about its counts and its background."""
-        raise NotImplementedError
-
-    def _about(self) -> Mapping[str, str]:
+    def _about(self) -> dict[str, str]:
         parts = {"PSF": self.psf, "energy dispersion": self.edisp}
         missing = [name for name, part in parts.items() if part is None]
         return {
             "energy": edges_text(self.energy, "TeV"),
             "energy_true": edges_text(self.energy_true, "TeV"),
             "grid": repr(self.grid),
-            **self._measured(),
+            **measured(self, 3),
             "in the fit": _share(self.mask_safe, self.mask_fit),
             "exposure": range_text(self.exposure, "cm2 s"),
             "without": ", ".join(missing),
-            "livetime": _hours(self.livetime),
-            "telescope": self.provenance.telescope,
-            "runs": _runs(self.provenance.obs_ids),
+            **origin(self),
         }
-
-    @property
-    def mask(self) -> Bool[Array, "energy lat lon"]:
-        """Bins that take part in the likelihood: `mask_safe` and `mask_fit`."""
-        return self.mask_safe & self.mask_fit
 
     @property
     def whole(self) -> Self:
@@ -81,19 +70,8 @@ class _Cube(Shown, eqx.Module):
         everything = jnp.ones(self.mask_safe.shape, bool)
         return eqx.tree_at(lambda d: (d.mask_safe, d.mask_fit), self, (everything, everything))
 
-    def select_energy(self, energy_min: Any, energy_max: Any) -> Self:
-        """The dataset with `mask_fit` set to the whole energy bins inside [energy_min, energy_max]."""
-        low = to_value(energy_min, "TeV", f"{self.name}: energy_min")
-        high = to_value(energy_max, "TeV", f"{self.name}: energy_max")
-        if not low < high:
-            raise DatasetError(f"{self.name}: energy_min = {low:g} TeV is not below energy_max = {high:g} TeV")
-        edges = np.asarray(self.energy)
-        inside = (edges[:-1] >= low * (1 - 1e-6)) & (edges[1:] <= high * (1 + 1e-6))
-        mask = np.broadcast_to(inside[:, None, None], self.mask_fit.shape)
-        return eqx.tree_at(lambda d: d.mask_fit, self, jnp.asarray(mask))
 
-
-class MapDataset(_Cube):
+class MapDataset(KnownBackground, _Cube):
     """Counts on a grid of the sky against a known background (Cash statistic).
 
     Per true-energy bin the flux of a source times `exposure` is spread by the PSF; the dispersion takes it to
@@ -122,19 +100,10 @@ class MapDataset(_Cube):
         livetime: float = np.nan,
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ):
-        fields = _common(name, grid, energy, energy_true, exposure, counts, mask_safe, mask_fit, psf, edisp)
-        shape = fields["counts"].shape
-        fields["background"] = _checked(
-            name, "background", np.zeros(shape) if background is None else background, *shape
-        )
-        _assign(self, fields | _origin(name, livetime, provenance))
-
-    def _measured(self) -> Mapping[str, str]:
-        return {"counts": _sum(self.counts, 3), "background": _sum(self.background, 3)}
-
-    def with_observed(self, counts: ArrayLike) -> Self:
-        """The dataset with other counts."""
-        return eqx.tree_at(lambda d: d.counts, self, _float(counts))
+        fields = _common(name, grid, energy, energy_true, exposure, psf, edisp)
+        shape = (len(fields["energy"]) - 1, *grid.shape)
+        fields |= binned_fields(name, shape, counts, mask_safe, mask_fit, livetime, provenance)
+        assign(self, {**fields, "background": zeros_or(name, "background", background, shape)})
 
     def to_spectrum_dataset(
         self, on_region: Any, containment_correction: bool = False, name: str | None = None
@@ -155,7 +124,7 @@ class MapDataset(_Cube):
         return spectrum_of(self, on_region, containment_correction, name)
 
 
-class MapDatasetOnOff(_Cube):
+class MapDatasetOnOff(OffMeasurement, _Cube):
     """Counts on a grid of the sky against off counts (WStat: background profiled bin by bin).
 
     `alpha = acceptance / acceptance_off` scales the off counts of a bin to its on counts, as a ring background makes
@@ -185,38 +154,10 @@ class MapDatasetOnOff(_Cube):
         livetime: float = np.nan,
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ):
-        fields = _common(name, grid, energy, energy_true, exposure, counts, mask_safe, mask_fit, psf, edisp)
-        shape = fields["counts"].shape
-        fields["counts_off"] = _checked(
-            name, "counts_off", np.zeros(shape) if counts_off is None else counts_off, *shape
-        )
-        for field, values in (("acceptance", acceptance), ("acceptance_off", acceptance_off)):
-            fields[field] = _checked(name, field, np.full(shape, values) if np.ndim(values) == 0 else values, *shape)
-        _assign(self, fields | _origin(name, livetime, provenance))
-
-    def _measured(self) -> Mapping[str, str]:
-        alpha = f", alpha {range_text(self.alpha)}" if on_host(self.acceptance) is not None else ""
-        return {"counts": f"{_sum(self.counts, 3)}, off {_sum(self.counts_off, 3)}{alpha}"}
-
-    @property
-    def alpha(self) -> CubeArray:
-        """Ratio of the on to the off acceptance per bin; 0 where there is no off acceptance."""
-        has_off = self.acceptance_off > 0
-        return jnp.where(has_off, self.acceptance / jnp.where(has_off, self.acceptance_off, 1.0), 0.0)
-
-    @property
-    def background(self) -> CubeArray:
-        """Expected background counts, `alpha * counts_off`."""
-        return self.alpha * self.counts_off
-
-    @property
-    def excess(self) -> CubeArray:
-        """Counts above the expected background, `counts - alpha * counts_off`."""
-        return self.counts - self.background
-
-    def with_observed(self, counts: ArrayLike, counts_off: ArrayLike) -> Self:
-        """The dataset with other counts."""
-        return eqx.tree_at(lambda d: (d.counts, d.counts_off), self, (_float(counts), _float(counts_off)))
+        fields = _common(name, grid, energy, energy_true, exposure, psf, edisp)
+        shape = (len(fields["energy"]) - 1, *grid.shape)
+        fields |= binned_fields(name, shape, counts, mask_safe, mask_fit, livetime, provenance)
+        assign(self, {**fields, **off_fields(name, shape, counts_off, acceptance, acceptance_off)})
 
     def to_spectrum_dataset(
         self, on_region: Any, containment_correction: bool = False, name: str | None = None
@@ -237,18 +178,14 @@ class MapDatasetOnOff(_Cube):
 Cube = MapDataset | MapDatasetOnOff
 
 
-def _common(name, grid, energy, energy_true, exposure, counts, mask_safe, mask_fit, psf, edisp) -> dict[str, Any]:
-    energy, energy_true = _edges(name, "energy", energy), _edges(name, "energy_true", energy_true)
-    shape = (len(energy) - 1, *grid.shape)
+def _common(name, grid, energy, energy_true, exposure, psf, edisp) -> dict[str, Any]:
+    energy, energy_true = edges_of(name, "energy", energy), edges_of(name, "energy_true", energy_true)
     _check_responses(name, energy, energy_true, psf, edisp)
     return {
         "grid": grid,
-        "energy": _float(energy),
-        "energy_true": _float(energy_true),
-        "counts": _checked(name, "counts", np.zeros(shape) if counts is None else counts, *shape),
-        "exposure": _checked(name, "exposure", exposure, len(energy_true) - 1, *grid.shape, unit=EXPOSURE),
-        "mask_safe": _cube_mask(name, "mask_safe", mask_safe, shape),
-        "mask_fit": _cube_mask(name, "mask_fit", mask_fit, shape),
+        "energy": as_float(energy),
+        "energy_true": as_float(energy_true),
+        "exposure": checked(name, "exposure", exposure, (len(energy_true) - 1, *grid.shape), EXPOSURE),
         "psf": psf,
         "edisp": edisp,
     }
@@ -264,14 +201,6 @@ def _check_responses(name: str, energy: Edges, energy_true: Edges, psf: PsfMap |
         raise DatasetError(f"{name}: edisp has shape {edisp.values.shape[:2]}, its axes ask for {wanted}")
 
 
-def _origin(name: str, livetime: Any, provenance: Provenance) -> dict[str, Any]:
-    return {
-        "name": name,
-        "livetime": _float(to_value(livetime, "s", f"{name}: livetime")),
-        "provenance": provenance,
-    }
-
-
 def _share(safe: Any, fit: Any) -> str:
     """How many bins take part."""
     one, other = on_host(safe), on_host(fit)
@@ -279,10 +208,3 @@ def _share(safe: Any, fit: Any) -> str:
         return ""
     used = one & other
     return f"{int(used.sum())} of {used.size} bins"
-
-
-def _cube_mask(name: str, field: str, x: ArrayLike | None, shape: tuple[int, ...]) -> Array:
-    values = np.ones(shape, dtype=bool) if x is None else np.asarray(x, dtype=bool)
-    if values.shape != shape:
-        raise DatasetError(f"{name}: {field} has shape {values.shape}, its axes ask for {shape}")
-    return jnp.asarray(values)

@@ -8,8 +8,8 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Edges, Float
+from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
-from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
 from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset
 from gammajax.io.map_dataset_write import write_map_dataset

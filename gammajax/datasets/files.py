@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.datasets.cube_files import read_cube, write_cube
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
-from gammajax.datasets.spectrum import Provenance, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
 from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
 from gammajax.io.ogip import Grouping, OgipSpectrum, read_ogip

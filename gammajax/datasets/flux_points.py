@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float
-from gammajax.datasets.spectrum import Provenance
+from gammajax.datasets.binned import Provenance
 from gammajax.errors import DatasetError
 from gammajax.io.sed import Sed, read_sed, write_sed
 from gammajax.tables import as_text, make_table

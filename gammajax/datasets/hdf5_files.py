@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import MapDataset, MapDatasetOnOff
 from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
-from gammajax.datasets.spectrum import Provenance, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import FileFormatError, GammajaxError
 from gammajax.geom.grid import SkyGrid
 from gammajax.io.hdf5 import Node, read_tree, write_tree

@@ -109,9 +109,8 @@ class Minimum(NamedTuple):
 
 def expand(problem: Problem, z: Vector) -> Expansion:
     """Deviance, gradient and Fisher matrix at `z` from one forward-mode pass."""
-
     values, directions = problem.layout.values(z), problem.layout.directions(z)
-    jacobian, predicted = _along(lambda x: (predictions(problem, x),) * 2, values, directions)
+    jacobian, predicted = _predictions_along(problem, values, directions)
     prior, gradient, fisher = _prior_terms(problem, values, directions)
     shares, bins = [], []
     for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
@@ -139,6 +138,11 @@ def _as_signal(group: Group, prediction: Prediction, moves: Prediction) -> Array
     if moves.scale is None:
         return moves.signal
     return moves.signal + moves.scale * group_background(group, prediction)[None]
+
+
+def _predictions_along(problem: Problem, values: Array, directions: Array):
+    """Derivatives of the predictions along each direction as leading axis, and the predictions."""
+    return _along(lambda x: (predictions(problem, x),) * 2, values, directions)
 
 
 def _along(function, values, directions):
@@ -291,7 +295,7 @@ def exact_hessian(problem: Problem, z: Vector) -> Matrix:
     that of the statistic, and for cubes much faster.
     """
     values, directions = problem.layout.values(z), problem.layout.directions(z)
-    jacobian, predicted = _along(lambda x: (predictions(problem, x),) * 2, values, directions)
+    jacobian, predicted = _predictions_along(problem, values, directions)
     hessian, weights = jnp.zeros((z.size, z.size)), []
     for group, p, j in zip(problem.groups, predicted, jacobian, strict=True):
         slope, curvature, _ = group_derivatives(group, p)

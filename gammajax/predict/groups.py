@@ -21,6 +21,7 @@ from gammajax.predict.plan import planned
 from gammajax.predict.spectrum import predict_spectra
 from gammajax.remembered import Remembered
 
+# Repeated fits of a collection find its groups on the device.
 _grouped = Remembered(group)
 
 

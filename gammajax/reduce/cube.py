@@ -3,8 +3,8 @@
 import numpy as np
 
 from gammajax.data import Observation
+from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import Cube, MapDataset
-from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import EmptyRun
 from gammajax.reduce.background import IRFBackground
 from gammajax.reduce.cube_counts import background_map, count_map

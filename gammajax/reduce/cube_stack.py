@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gammajax._typing import Float
+from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
-from gammajax.datasets.spectrum import Provenance
 from gammajax.errors import DatasetError
 from gammajax.geom.grid import SkyGrid
 from gammajax.reduce.stack import stack_off

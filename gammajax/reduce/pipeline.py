@@ -14,6 +14,7 @@ from rich.progress import track
 from gammajax._typing import Edges
 from gammajax.data import Observation
 from gammajax.data.observations import as_runs
+from gammajax.datasets.binned import OffMeasurement
 from gammajax.datasets.spectrum import Spectrum
 from gammajax.errors import ConfigError, EmptyRun, GammajaxError
 from gammajax.geom.mask import ExclusionMask
@@ -59,7 +60,7 @@ class Reduction:
 
 def _row(dataset: Any, width: int) -> str:
     on, background = (float(np.sum(x)) for x in (dataset.counts, dataset.background))
-    off = f"{float(np.sum(dataset.counts_off)):.0f}" if hasattr(dataset, "counts_off") else "-"
+    off = f"{float(np.sum(dataset.counts_off)):.0f}" if isinstance(dataset, OffMeasurement) else "-"
     return f"{dataset.name:<{width}} {on:7.0f} {off:>7} {on - background:9.1f} {float(dataset.livetime) / 3600:7.2f} h"
 
 

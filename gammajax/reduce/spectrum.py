@@ -6,7 +6,8 @@ import numpy as np
 
 from gammajax._typing import Edges
 from gammajax.data import Observation
-from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, SpectrumDatasetOnOff
+from gammajax.datasets.binned import Provenance
+from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import EmptyRun
 from gammajax.geom.axes import count
 from gammajax.geom.mask import ExclusionMask

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gammajax.checks import one_or_many
-from gammajax.datasets.spectrum import Provenance, Spectrum, SpectrumDataset, SpectrumDatasetOnOff, check_same_axes
+from gammajax.datasets.binned import Provenance
+from gammajax.datasets.spectrum import Spectrum, SpectrumDataset, SpectrumDatasetOnOff, check_same_axes
 from gammajax.errors import DatasetError
 
 S = TypeVar("S", SpectrumDataset, SpectrumDatasetOnOff)

@@ -12,7 +12,7 @@ from made_cubes import on_off as on_off_cube
 from made_spectra import counting, on_off
 
 import gammajax as gj
-from gammajax.datasets.spectrum import Provenance
+from gammajax.datasets.binned import Provenance
 from gammajax.errors import DatasetError, FileFormatError, GammajaxError, MissingFile
 from gammajax.geom.grid import SkyGrid
 

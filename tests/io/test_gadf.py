@@ -103,7 +103,7 @@ def test_malformed(file, change, message):
 
 
 def test_livetime_and_origin(file, tmp_path):
-    from gammajax.datasets.spectrum import Provenance
+    from gammajax.datasets.binned import Provenance
 
     made = vars(counting(n=1)[0]) | {"livetime": 1234.5, "provenance": Provenance("CTAO", (7, 20131103103))}
     back = gj.Datasets.read(gj.Datasets([gj.SpectrumDataset(**made)]).write(tmp_path))[0]

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from gammajax.datasets.spectrum import Provenance, SpectrumDatasetOnOff
+from gammajax.datasets.binned import Provenance
+from gammajax.datasets.spectrum import SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
 from gammajax.reduce.stack import stack_spectra
 
