@@ -30,10 +30,11 @@ from gammajax._typing import Array, Float, Scalar, Vector
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, ModelError, UnknownDataset
+from gammajax.infer.expansion import expand
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.fit import fit as make_fit
 from gammajax.infer.lanes import in_chunks, most_lanes, tail
-from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, expand, minimise
+from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem
 from gammajax.likelihood.toys import draw

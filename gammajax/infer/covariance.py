@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Vector
-from gammajax.infer.minimise import exact_hessian, mask_out, pressed
+from gammajax.infer.expansion import Expansion, exact_hessian
+from gammajax.infer.minimise import mask_out, pressed
 from gammajax.likelihood.problem import Problem
 from gammajax.numeric.posdef import solve
 
@@ -24,13 +25,14 @@ class Laplace(NamedTuple):
     """Parameters that do not take part: held, or pressed against a bound."""
 
 
-def laplace(problem: Problem, z: Vector, gradient: Vector) -> Laplace:
+def laplace(problem: Problem, z: Vector, at: Expansion) -> Laplace:
     """Covariance `C = (H / 2)^-1` with the exact Hessian H; rows and columns of fixed parameters are zero.
 
+    `at` is the expansion of the statistic at `z`.
     The statistic is minus twice the log likelihood, hence the half.
     """
-    fixed = problem.layout.held | pressed(problem, z, gradient)
-    hessian = exact_hessian(problem, z)
+    fixed = problem.layout.held | pressed(problem, z, at.gradient)
+    hessian = exact_hessian(problem, z, at)
     masked = mask_out(0.5 * hessian, fixed)
     diagonal = jnp.diag(masked)
     size = jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))

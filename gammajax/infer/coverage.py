@@ -34,7 +34,7 @@ from gammajax.infer.crossing import End, Ray, cross
 from gammajax.infer.deviance import expected_at, masks
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.lanes import in_chunks, most_lanes
-from gammajax.infer.minimise import MAX_STEPS, Status, minimise
+from gammajax.infer.minimise import MAX_STEPS, Status, minimise_and_expand
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.hdf5 import write_hdf5
 from gammajax.likelihood.problem import Problem, as_models
@@ -234,8 +234,8 @@ def _statements(
 ) -> tuple[Array, Array, Array, Array]:
     """Fit one toy: best values, errors, and the ends of the profile on each side (negative: lower)."""
     layout = toy.layout
-    fit = minimise(toy, start, tolerance=_TOLERANCE, max_steps=MAX_STEPS)
-    around = laplace(toy, fit.z, fit.gradient)
+    fit, at = minimise_and_expand(toy, start, _TOLERANCE, MAX_STEPS)
+    around = laplace(toy, fit.z, at)
     variance = jnp.diag(around.covariance)
     error = jnp.where(variance > 0, jnp.sqrt(variance), jnp.nan) * layout.slope(fit.z)
     covariance = jnp.where(jnp.isfinite(around.covariance), around.covariance, 0.0)

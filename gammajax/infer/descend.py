@@ -10,7 +10,8 @@ from jax import lax
 
 from gammajax._typing import Array, Float, Int, Scalar, Vector
 from gammajax.infer.box import from_box, to_box
-from gammajax.infer.minimise import Minimum, Status, expand, per_dataset
+from gammajax.infer.expansion import expand, per_dataset
+from gammajax.infer.minimise import Minimum, Status
 from gammajax.likelihood.problem import Problem, nll
 
 Fitted = tuple[Vector, list[Array]]

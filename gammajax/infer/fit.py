@@ -19,7 +19,8 @@ from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.covariance import Laplace, degenerate, laplace
 from gammajax.infer.descend import descend
-from gammajax.infer.minimise import MAX_STEPS, TOLERANCE, Minimum, Status, minimise
+from gammajax.infer.expansion import Expansion, expand
+from gammajax.infer.minimise import MAX_STEPS, TOLERANCE, Minimum, Status, minimise_and_expand
 from gammajax.infer.record import check_shape, read_record, to_tree
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.hdf5 import hdf5_or_json, write_tree
@@ -223,21 +224,23 @@ class _End(NamedTuple):
     slope: Vector
 
 
-def _finish(problem: Problem, minimum: Minimum) -> _End:
+def _finish(problem: Problem, minimum: Minimum, at: Expansion) -> _End:
     """Covariance and values at a minimum."""
     layout, z = problem.layout, minimum.z
-    error = laplace(problem, z, minimum.gradient)
+    error = laplace(problem, z, at)
     # Rounding must not carry a value on a bound beyond it.
     natural = jnp.clip(layout.natural(z), layout.natural(layout.lower), layout.natural(layout.upper))
     return _End(minimum, error, natural, layout.slope(z))
 
 
-_end = jax.jit(_finish)
+@jax.jit
+def _end(problem: Problem, minimum: Minimum) -> _End:
+    return _finish(problem, minimum, expand(problem, minimum.z))
 
 
 @jax.jit
 def _fisher(problem: Problem, tolerance: Scalar, max_steps: Scalar) -> _End:
-    return _finish(problem, minimise(problem, problem.start, tolerance=tolerance, max_steps=max_steps))
+    return _finish(problem, *minimise_and_expand(problem, problem.start, tolerance, max_steps))
 
 
 _PLATEAU_DECREASE = 0.01

@@ -1,10 +1,10 @@
 r"""Levenberg-Marquardt minimisation of the deviance by Fisher scoring, inside a box.
 
-With the predicted signal s(z), its Jacobian J (forward mode), and first derivative w1 and expected second derivative w2
-of each bin's statistic, the gradient is `J^T w1` and the Hessian is replaced by the Fisher matrix `J^T diag(w2) J`,
-which is never indefinite. Steps solve `(F + damping diag D) step = -gradient` on the parameters that are not held or
-pressed against a bound; D is the diagonal of F, falling by at most ten a step. The result does not depend on the units
-or pivot energies of the parameters.
+The Hessian is replaced by the Fisher matrix F (`infer.expansion`). Steps solve `(F + damping diag D) step = -gradient`
+on the parameters that are not held or pressed against a bound; D is the diagonal of F, falling by at most ten a step.
+The result does not depend on the units or pivot energies of the parameters. What F lacks is learnt from the change of
+the gradient in each step, and added as soon as it foretells the statistic better than F alone: in sparse data, where F
+is a poor Hessian, the last steps are then as short as Newton's. F alone decides when the end is reached.
 
 A step is shortened where it would take nine tenths of the expected counts out of a bin: there the straight line that
 J stands for has lost the model, and from poor starting values the fit would end where the source no longer shines.
@@ -12,7 +12,8 @@ J stands for has lost the model, and from poor starting values the fit would end
 Everything is one pure function of arrays: profile points, toys and starting points are lanes of one `vmap`.
 
 References: K. Levenberg, Q. Appl. Math. 2, 164 (1944); D. Marquardt, SIAM J. Appl. Math. 11, 431 (1963);
-J. J. More, Lecture Notes in Mathematics 630, 105 (1978); H. B. Nielsen, IMM-REP-1999-05 (damping).
+J. J. More, Lecture Notes in Mathematics 630, 105 (1978); H. B. Nielsen, IMM-REP-1999-05 (damping); J. E. Dennis,
+D. M. Gay & R. E. Welsch, ACM Trans. Math. Softw. 7, 348 (1981) (what F lacks).
 """
 
 import enum
@@ -23,18 +24,16 @@ import jax.numpy as jnp
 from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
-from gammajax.datasets.groups import Group
-from gammajax.likelihood.problem import Problem, predictions, prior_stat, weighted_predictions
-from gammajax.likelihood.terms import background_curvature, group_background, group_derivatives, group_deviance
+from gammajax.infer.expansion import Expansion, Matrix, expand, fall, per_dataset
+from gammajax.likelihood.problem import Problem
 from gammajax.numeric import posdef
-from gammajax.predict.groups import Prediction
-
-Matrix = Float[Array, "free free"]
 
 TOLERANCE = 1e-7
 MAX_STEPS = 200
 _MAX_DAMPING = 1e12
 _LARGEST_FALL = 0.9
+_NEAR = 1.0
+"""Predicted decrease of the statistic within which the Hessian is taken for constant: one standard error."""
 _LARGEST_LOG_STEP = 3.0
 _RIDGE = 1e-12
 """Least damping: keeps degenerate directions solvable, and ends the way along a direction that has become flat."""
@@ -76,23 +75,6 @@ _MESSAGES = {
 }
 
 
-class Expansion(NamedTuple):
-    """The statistic at a point, its gradient, and an approximation of its Hessian.
-
-    The deviance is the statistic above the least value that each bin can have, which is a large number for Cash.
-    """
-
-    deviance: Scalar
-    bins: tuple[Float[Array, "dataset energy"], ...]
-    """Per group: the part of each bin in the deviance."""
-    prior: Scalar
-    """The part of the priors."""
-    gradient: Vector
-    hessian: Matrix
-    shares: tuple[Float[Array, "free dataset energy"], ...]
-    """Per group: change of each bin in units of its expected counts (and one) per unit of each parameter."""
-
-
 class Minimum(NamedTuple):
     """Where a minimisation ended."""
 
@@ -107,77 +89,18 @@ class Minimum(NamedTuple):
     status: Int[Array, ""]
 
 
-def expand(problem: Problem, z: Vector) -> Expansion:
-    """Deviance, gradient and Fisher matrix at `z` from one forward-mode pass."""
-    values, directions = problem.layout.values(z), problem.layout.directions(z)
-    jacobian, predicted = _predictions_along(problem, values, directions)
-    prior, gradient, fisher = _prior_terms(problem, values, directions)
-    shares, bins = [], []
-    for group, p, moves in zip(problem.groups, predicted, jacobian, strict=True):
-        j = _as_signal(group, p, moves)
-        slope, _, information = group_derivatives(group, p)
-        bins.append(group_deviance(group, p))
-        gradient += jnp.einsum("zde,de->z", j, slope)
-        fisher += jnp.einsum("yde,zde,de->yz", j, j, information)
-        # The information is 2 / variance, and the variance is the expected counts (on, and scaled off).
-        shares.append(j * (information / (2.0 + information))[None])
-    total = sum((jnp.sum(x) for x in bins), prior)
-    return Expansion(total, tuple(bins), prior, gradient, fisher, tuple(shares))
-
-
-def fall(before: Expansion, after: Expansion) -> Scalar:
-    """How much the statistic falls from one point to another, bin by bin.
-
-    The difference of two sums would lose it: in single precision the sum of a million bins has no decimals left.
-    """
-    return sum((jnp.sum(a - b) for a, b in zip(before.bins, after.bins, strict=True)), before.prior - after.prior)
-
-
-def _as_signal(group: Group, prediction: Prediction, moves: Prediction) -> Array:
-    """Changes of a prediction as changes of the signal that the statistic cannot tell from them, to first order."""
-    if moves.scale is None:
-        return moves.signal
-    return moves.signal + moves.scale * group_background(group, prediction)[None]
-
-
-def _predictions_along(problem: Problem, values: Array, directions: Array):
-    """Derivatives of the predictions along each direction as leading axis, and the predictions."""
-    return _along(lambda x: (predictions(problem, x),) * 2, values, directions)
-
-
-def _along(function, values, directions):
-    """Derivatives of a function along each direction as leading axis, together with its auxiliary output."""
-
-    def push(tangent):
-        return jax.jvp(function, (values,), (tangent,), has_aux=True)
-
-    _, slopes, aux = jax.vmap(push, out_axes=(None, 0, None))(directions)
-    return slopes, aux
-
-
-def _prior_terms(problem: Problem, values: Array, directions: Array) -> tuple[Scalar, Vector, Matrix]:
-    """Statistic of the priors, gradient, and the positive part of each prior's curvature."""
-    n = len(directions)
-    total, gradient, fisher = prior_stat(problem, values), jnp.zeros(n), jnp.zeros((n, n))
-    for prior in problem.priors:
-        slots, first, second = prior.expansion(values)
-        touches = directions[:, slots]
-        gradient += jnp.einsum("pi,fpi->f", first, touches)
-        fisher += jnp.einsum("fpi,pij,gpj->fg", touches, second, touches)
-    return total, gradient, fisher
-
-
-def per_dataset(at: Expansion) -> tuple[Float[Array, "dataset"], ...]:
-    """Per group: the part of each dataset in the deviance."""
-    return tuple(jnp.sum(x, axis=1) for x in at.bins)
-
-
 class _State(NamedTuple):
     z: Vector
     at: Expansion
     size: Vector
-    """Curvature that damping refers to: the diagonal of the Hessian, falling by at most ten in a step."""
+    """Curvature that damping refers to: the diagonal of the Fisher matrix, falling by at most ten in a step."""
     damping: Scalar
+    rest: Matrix
+    """What the gradients seen so far tell of the Hessian beyond the Fisher matrix."""
+    trusted: Bool[Array, ""]
+    """Whether the last step went better by the Fisher matrix and the rest than by the Fisher matrix alone."""
+    trial: Vector
+    """Where to look next."""
     decrease: Scalar
     steps: Int[Array, ""]
     status: Int[Array, ""]
@@ -198,6 +121,13 @@ def minimise(
     Ends when the quadratic model predicts a further decrease of the statistic below `tolerance`, which places each
     parameter within `sqrt(tolerance)` standard errors of the minimum.
     """
+    return minimise_and_expand(problem, start, tolerance, max_steps)[0]
+
+
+def minimise_and_expand(
+    problem: Problem, start: Vector, tolerance: float | Scalar, max_steps: int | Scalar
+) -> tuple[Minimum, Expansion]:
+    """`minimise`, and the expansion of the statistic at the minimum."""
     layout = problem.layout
     start = jnp.where(layout.held, start, jnp.clip(start, layout.lower, layout.upper))
     n = start.size
@@ -211,9 +141,14 @@ def minimise(
             jnp.zeros_like(start),
             jnp.eye(n, dtype=start.dtype),
             tuple(jnp.zeros((n, *g.mask.shape), start.dtype) for g in problem.groups),
+            jnp.zeros((n, n), start.dtype),
+            tuple((zero, zero) for zero in (jnp.zeros(g.mask.shape, start.dtype) for g in problem.groups)),
         ),
         size=jnp.zeros_like(start),
         damping=jnp.asarray(1e-3, start.dtype),
+        rest=jnp.zeros((n, n), start.dtype),
+        trusted=jnp.asarray(False),
+        trial=start,
         decrease=jnp.asarray(jnp.inf, start.dtype),
         steps=jnp.zeros((), jnp.int32),
         status=jnp.asarray(_RUNNING, jnp.int32),
@@ -223,18 +158,51 @@ def minimise(
         return _step(problem, tolerance, max_steps, state)
 
     end = lax.while_loop(lambda state: state.status == _RUNNING, step, begin)
-    return Minimum(end.z, end.at.deviance, per_dataset(end.at), end.at.gradient, end.decrease, end.steps, end.status)
+    at = end.at
+    return Minimum(end.z, at.deviance, per_dataset(at), at.gradient, end.decrease, end.steps, end.status), at
 
 
 def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
+    """Look at the trial, take it if it is better, and propose the next one."""
+    at, new, moved, first = state.at, expand(problem, state.trial), state.trial - state.z, state.steps == 0
+    finite = jnp.isfinite(new.deviance) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.hessian))
+    gain = jnp.where(finite, fall(at, new), -jnp.inf)
+    better = gain > 0
+    of_fisher = -(at.gradient @ moved + 0.5 * moved @ at.hessian @ moved)
+    of_both = of_fisher - 0.5 * moved @ state.rest @ moved
+    trusted = better & (jnp.abs(gain - of_both) < jnp.abs(gain - of_fisher))
+    expected = jnp.where(state.trusted, of_both, of_fisher)
+    ratio = gain / jnp.where(expected > 0, expected, 1.0)
+    eased = jnp.maximum(0.1, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
+    damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * 10.0, 1e-3))
+    # Far from the minimum the Hessian is another one after each step: nothing is learnt there.
+    learnt = jnp.where(state.decrease < _NEAR, _learnt(state.rest, at, new, moved), 0.0)
+    rest = jnp.where(better, learnt, state.rest)
+    z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (state.trial, new), (state.z, at))
+    size = jnp.where(better, jnp.maximum(jnp.diag(at.hessian), 0.1 * state.size), state.size)
+    trial, decrease, within_reach = _propose(problem, z, at, size, damping, jnp.where(trusted, rest, 0.0))
+    steps = state.steps + 1
+    # At the limit of the arithmetic no step can be seen to improve: that is convergence, not a failure.
+    limit = decrease < max(1e-9, 8 * float(jnp.finfo(z.dtype).eps)) * (1.0 + jnp.abs(at.deviance))
+    stuck = ~better & (damping > _MAX_DAMPING)
+    done = (decrease < tolerance) | (stuck & limit)
+    status = jnp.where(done, Status.CONVERGED, jnp.where(stuck, Status.STALLED, _RUNNING))
+    status = jnp.where((status == _RUNNING) & (steps >= max_steps), Status.MAX_STEPS, status)
+    status = jnp.where(first & ~better, Status.NOT_FINITE, status)
+    return _State(z, at, size, damping, rest, trusted, trial, within_reach, steps, status.astype(jnp.int32))
+
+
+def _propose(
+    problem: Problem, z: Vector, at: Expansion, size: Vector, damping: Scalar, rest: Matrix
+) -> tuple[Vector, Scalar, Scalar]:
+    """The next trial; and by how much the statistic may still fall: at all, and by a step that is taken."""
     layout = problem.layout
-    z, at = state.z, state.at
     fixed = layout.held | pressed(problem, z, at.gradient)
-    dampings = jnp.stack([jnp.full_like(state.damping, _RIDGE), jnp.maximum(state.damping, _RIDGE)])
-    newton, step = jax.vmap(lambda damping: solve(at, fixed, state.size, damping))(dampings)
+    damping = jnp.maximum(damping, _RIDGE)
+    newton, step = (solve(at, fixed, size, x) for x in (_RIDGE, damping))
+    bold = solve(at._replace(hessian=at.hessian + rest), fixed, size, damping)
+    step = jnp.where(jnp.all(jnp.isfinite(bold)), bold, step)
     decrease = -0.5 * at.gradient @ newton
-    first = state.steps == 0
-    done = (decrease < tolerance) & ~first
     # Where the statistic is flat in a logarithm, as in a cut-off far above the data, a full step overflows.
     step, newton = (
         jnp.where(layout.log, jnp.clip(x, -_LARGEST_LOG_STEP, _LARGEST_LOG_STEP), x) for x in (step, newton)
@@ -243,26 +211,20 @@ def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
     emptied = -jnp.min(jnp.stack([jnp.min(jnp.einsum("zde,z->de", x, step)) for x in at.shares]))
     step *= _LARGEST_FALL / jnp.maximum(emptied, _LARGEST_FALL)
     trial = jnp.clip(z + step, layout.lower, layout.upper)
-    trial = jnp.where(done | layout.held, z, trial)
-    moved = trial - z
-    new = expand(problem, trial)
-    finite = jnp.isfinite(new.deviance) & jnp.all(jnp.isfinite(new.gradient)) & jnp.all(jnp.isfinite(new.hessian))
-    gain = jnp.where(finite, fall(at, new), -jnp.inf)
-    expected = -(at.gradient @ moved + 0.5 * moved @ at.hessian @ moved)
-    better = (gain > 0) & ~done
-    ratio = gain / jnp.where(expected > 0, expected, 1.0)
-    eased = jnp.maximum(0.1, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
-    damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * 10.0, 1e-3))
-    # At the limit of the arithmetic no step can be seen to improve: that is convergence, not a failure.
-    limit = decrease < max(1e-9, 8 * float(jnp.finfo(z.dtype).eps)) * (1.0 + jnp.abs(at.deviance))
-    stuck = ~better & (damping > _MAX_DAMPING)
-    status = jnp.where(done | (stuck & limit), Status.CONVERGED, jnp.where(stuck, Status.STALLED, _RUNNING))
-    steps = state.steps + jnp.where(done, 0, 1)
-    status = jnp.where((status == _RUNNING) & (steps >= max_steps), Status.MAX_STEPS, status)
-    status = jnp.where(first & ~better, Status.NOT_FINITE, status)
-    z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (z, at))
-    size = jnp.where(better, jnp.maximum(jnp.diag(at.hessian), 0.1 * state.size), state.size)
-    return _State(z, at, size, damping, within_reach, steps, status.astype(jnp.int32))
+    return jnp.where(layout.held, z, trial), decrease, within_reach
+
+
+def _learnt(rest: Matrix, at: Expansion, new: Expansion, moved: Vector) -> Matrix:
+    """The part of the Hessian beyond the Fisher matrix after a step whose change of the gradient it is to explain."""
+    change = new.gradient - at.gradient
+    along = change @ moved
+    wanted = change - new.hessian @ moved
+    held = moved @ rest @ moved
+    rest *= jnp.minimum(1.0, jnp.abs(wanted @ moved) / jnp.where(held == 0, 1.0, jnp.abs(held)))
+    left = wanted - rest @ moved
+    both = jnp.outer(left, change)
+    update = (both + both.T) / along - (left @ moved) * jnp.outer(change, change) / along**2
+    return jnp.where(along > 0, rest + update, rest)
 
 
 def pressed(problem: Problem, z: Vector, gradient: Vector) -> Bool[Array, "free"]:
@@ -285,34 +247,3 @@ def solve(at: Expansion, fixed: Bool[Array, "free"], size: Vector, damping: floa
 def mask_out(matrix: Matrix, fixed: Bool[Array, "free"]) -> Matrix:
     """The matrix with the rows and columns of `fixed` parameters replaced by those of the unit matrix."""
     return jnp.where(fixed[:, None] | fixed[None, :], jnp.diag(fixed.astype(matrix.dtype)), matrix)
-
-
-def exact_hessian(problem: Problem, z: Vector) -> Matrix:
-    r"""Exact Hessian of the statistic at `z`.
-
-    `H = J^T diag(w2) J + sum_i w1_i d2 s_i` with the observed first and second derivative w1, w2 of each bin; the
-    second term is the Hessian of a linear functional of the predicted counts, which is much smaller to compile than
-    that of the statistic, and for cubes much faster.
-    """
-    values, directions = problem.layout.values(z), problem.layout.directions(z)
-    jacobian, predicted = _predictions_along(problem, values, directions)
-    hessian, weights = jnp.zeros((z.size, z.size)), []
-    for group, p, j in zip(problem.groups, predicted, jacobian, strict=True):
-        slope, curvature, _ = group_derivatives(group, p)
-        hessian += jnp.einsum("yde,zde,de->yz", j.signal, j.signal, curvature)
-        if j.scale is not None:
-            mixed, double = background_curvature(group, p)
-            cross = jnp.einsum("yde,zde,de->yz", j.signal, j.scale, mixed)
-            hessian += cross + cross.T + jnp.einsum("yde,zde,de->yz", j.scale, j.scale, double)
-        weights.append((slope, slope * group_background(group, p)))
-
-    def functional(values):
-        return weighted_predictions(problem, weights, values) + prior_stat(problem, values)
-
-    def gradient(values):
-        slope = _along(lambda x: (functional(x), None), values, directions)[0]
-        return slope, slope
-
-    bend, slope = _along(gradient, values, directions)
-    # A logarithmic z bends the way to its parameter: there the second derivative is the first.
-    return hessian + bend + jnp.diag(jnp.where(problem.layout.log, slope, 0.0))

@@ -183,12 +183,17 @@ def thinned(n: int, most: int) -> np.ndarray:
 
 def spread(
     start: Any, size: int, centre: Any, width: Float[Array, "*component"], half: Any
-) -> tuple[Float[Array, "*component pixel"], Float[Array, "*component"]]:
-    """Share of a Gaussian (centre and width in pixels) in each of `size` pixels from `start` on, and within its window.
+) -> Float[Array, "*component pixel"]:
+    """Share of a Gaussian (centre and width in pixels) in each of `size` pixels from `start` on.
 
-    The window reaches `half` pixels to both sides of the centre. It moves with the centre, not with the pixels:
+    Its window reaches `half` pixels to both sides of the centre. It moves with the centre, not with the pixels:
     shares are continuous in the centre.
     """
     edges = jnp.clip(start + jnp.arange(size + 1) - 0.5 - centre, -half, half)
     apart = edges.reshape(*(1,) * width.ndim, -1) / width[..., None]
-    return 0.5 * jnp.diff(erf(apart * np.sqrt(0.5)), axis=-1), erf(half * np.sqrt(0.5) / width)
+    return 0.5 * jnp.diff(erf(apart * np.sqrt(0.5)), axis=-1)
+
+
+def contained(half: Any, width: Float[Array, "*component"]) -> Float[Array, "*component"]:
+    """Share of a Gaussian within `half` pixels to both sides of its centre."""
+    return erf(half * np.sqrt(0.5) / width)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gammajax._typing import Array, Scalar
+from gammajax._typing import Array, Float, Scalar
 
 Function = Callable[[tuple[Scalar, ...], Any, Any], Array]
 
@@ -18,8 +18,8 @@ def tower(function: Function) -> Function:
     """`function(x, y, data)`, linear in y, whose derivatives in the scalars x come from its partial ones.
 
     Under `vmap` over tangents, as in `jax.jacfwd`, a plain function is differentiated anew for each of them; this one
-    computes its partial derivatives once, and a tangent costs a product with them. Derivatives of any order work in
-    the same way, each mixed one being computed once. `y` may be None; `data` is never differentiated.
+    computes its value and its partial derivatives in one pass, and a tangent costs a product with them. Derivatives of
+    any order work in the same way, each mixed one being computed once. `y` may be None; `data` is never differentiated.
 
     >>> square = tower(lambda x, y, scale: scale * x[0] ** 2 * x[1] * y)
     >>> jax.grad(lambda x: square((x, 5.0), 1.0, 2.0))(3.0).item()
@@ -29,37 +29,53 @@ def tower(function: Function) -> Function:
 
 
 def _level(function: Function, n: int, order: int) -> Function:
-    """All partial derivatives of one order, stacked; their own derivatives are those of the next order."""
-    rows = _indices(n, order)
+    """All partial derivatives up to an order, stacked; their own derivatives are among those up to the next order."""
+    rows = indices(n, order)
 
     @jax.custom_jvp
     def value(x: tuple[Scalar, ...], y: Any, data: Any) -> Array:
-        return _partials(function, rows, x, y, data)
+        return partials(lambda *x: function(x, y, data), x, order)
 
     @value.defjvp
     def rule(primals: tuple[Any, Any, Any], tangents: tuple[Sequence[Scalar], Any, Any]) -> tuple[Array, Array]:
         (x, y, data), (dx, dy, _) = primals, tangents
-        slopes = _level(function, n, order + 1)(x, y, data)
-        above = {row: k for k, row in enumerate(_indices(n, order + 1))}
-        moves = [slopes[np.array([above[tuple(sorted((*row, i)))] for row in rows])] * dx[i] for i in range(n)]
+        known = _level(function, n, order + 1)(x, y, data)
+        place = {row: k for k, row in enumerate(indices(n, order + 1))}
+        moves = [known[np.array([place[tuple(sorted((*row, i)))] for row in rows])] * dx[i] for i in range(n)]
         own = [] if y is None else [value(x, dy, data)]
-        return value(x, y, data), functools.reduce(jnp.add, [*own, *moves])
+        return known[: len(rows)], functools.reduce(jnp.add, [*own, *moves])
 
     return value
 
 
-def _indices(n: int, order: int) -> list[tuple[int, ...]]:
-    """Which scalars each partial derivative of an order is taken in."""
-    return list(itertools.combinations_with_replacement(range(n), order))
+def indices(n: int, order: int) -> list[tuple[int, ...]]:
+    """Which of n arguments each partial derivative up to an order is taken in, the lowest orders first."""
+    every = (itertools.combinations_with_replacement(range(n), k) for k in range(order + 1))
+    return list(itertools.chain.from_iterable(every))
 
 
-def _partials(function: Function, rows: list[tuple[int, ...]], x: tuple[Scalar, ...], y: Any, data: Any) -> Array:
-    if not rows[0]:
-        return jnp.asarray(function(x, y, data))[None]
+def partials(function: Callable[..., Array], x: Sequence[Array], order: int) -> Float[Array, "index *out"]:
+    """All partial derivatives up to an order, stacked as `indices` has them; arrays are moved as a whole.
 
-    def nested(x: Sequence[Scalar], tangents: Sequence[Array]) -> Array:
-        if not len(tangents):
-            return function(tuple(x), y, data)
-        return jax.jvp(lambda *t: nested(t, tangents[1:]), tuple(x), tuple(tangents[0]))[1]
+    >>> partials(lambda x, y: x**2 * y, (jnp.array(3.0), jnp.array(1.0)), 2).tolist()
+    [9.0, 6.0, 9.0, 2.0, 6.0, 0.0]
+    """
+    rows = indices(len(x), order)
+    highest = [row for row in rows if len(row) == order]
 
-    return jax.vmap(lambda tangents: nested(x, tangents))(jnp.eye(len(x))[np.array(rows)])
+    def chain(x: tuple[Array, ...], along: Sequence[Array]) -> list[Array]:
+        """The function and its derivatives along the first direction, the first two, ..."""
+        if not len(along):
+            return [jnp.asarray(function(*x))]
+        tangents = tuple(jnp.full_like(one, t) for one, t in zip(x, along[-1], strict=True))
+        lower, slopes = jax.jvp(lambda *x: chain(x, along[:-1]), x, tangents)
+        return [*lower, slopes[-1]]
+
+    if not order:
+        return chain(tuple(x), [])[0][None]
+    steps = jnp.eye(len(x))[np.array(highest)]
+    value, *found = jax.vmap(lambda along: chain(tuple(x), along), out_axes=[None, *[0] * order])(steps)
+    # A lower derivative is met on the way to the one that goes on along its last direction.
+    first = {row: highest.index((*row, *row[-1:] * (order - len(row)))) for row in rows if row}
+    levels = [found[k - 1][np.array([first[row] for row in rows if len(row) == k])] for k in range(1, order + 1)]
+    return jnp.concatenate([value[None], *levels])

@@ -4,12 +4,14 @@ A Gaussian mixture over pixels is a product of differences of the error function
 product, smooth in position and width, with no kernel, no grid in between and no edge where it jumps.
 """
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar
 from gammajax.datasets.cube_groups import CubeGroup
-from gammajax.irf.mixture import at_pixel, spread
+from gammajax.irf.mixture import at_pixel, contained, spread
 from gammajax.numeric.each import each, each_sum
 from gammajax.numeric.safe import safe_divide
 
@@ -21,21 +23,16 @@ def counts_closed(
     flux: Float[Array, "energy_true"] | None,
     cube: CubeGroup,
     reach: int,
-    weights: Float[Array, "bin"] | None = None,
-) -> Float[Array, "bin"] | Float[Array, "energy_true bin"] | Float[Array, "energy_true"]:
+) -> Float[Array, "bin"] | Float[Array, "energy_true bin"]:
     """Counts in the bins of a round Gaussian of width `sigma` [deg], or a point; without `flux` per unit of it.
 
-    With `weights` their sum over the bins, per unit of flux at each true energy.
     `pixel` is its place (x, y), `kernel` the energy dispersion there. Of the counts that a Gaussian of the source
     (width s) and of the PSF (width g) put at a place, those at the mean of where they came from,
     `centre + f (place - centre)` with `f = s^2 / (s^2 + g^2)`, stand for all: exact for an exposure that is linear in
     the place.
     """
-    box = cube.inside.shape[-2:]
-    size = min(2 * reach + 1, box[0]), min(2 * reach + 1, box[1])
-    first = jnp.round(lax.stop_gradient(pixel[::-1])).astype(int) - reach
-    first = jnp.clip(first, cube.corner, cube.corner + (jnp.array(box) - jnp.array(size)))
-    place, within = _places(cube, first, size)
+    first, size = window(pixel, cube, reach)
+    place, within = places(cube, first, size)
     inside = cutout(cube.inside, first - cube.corner, size)
     images = _images(pixel, sigma, cube, reach, first, size)
 
@@ -50,12 +47,33 @@ def counts_closed(
         # A sum, not a matrix product, which would have the image written and read once more.
         return occupied, jnp.take(jnp.sum(inside * counts[None], axis=(1, 2)), cube.plane, mode="clip") * kernel
 
-    if weights is not None:
-        apart = jnp.split(weights, [len(place)])
-        return each(lambda *one: sum(jnp.vdot(w, x) for w, x in zip(apart, bins(*one), strict=True)), kernel, *images)
     if flux is None:
         return jnp.concatenate(each(bins, kernel, *images), axis=1)
     return jnp.concatenate(each_sum(bins, flux[:, None] * kernel, *images))
+
+
+class Parts(NamedTuple):
+    """Of the image of a source, per true energy and component of the PSF (energy_true, component)."""
+
+    widths: tuple[Array, Array]
+    """Along x and along y, in pixels."""
+    amounts: tuple[Array, ...]
+    """Counts per unit of flux [cm2 s]; of extended sources then the share that each pixel's exposure multiplies."""
+
+
+def parts(pixel: Float[Array, "2"], sigma: Scalar | None, cube: CubeGroup, reach: int) -> Parts:
+    """Widths and amounts of a point, or a round Gaussian of width `sigma` [deg], at a place in pixels."""
+    scale = pixels_per_degree(cube, pixel)
+    here, weight, gauss = _bilinear(cube.exposure, pixel)[:, None], cube.psf.at(pixel), jnp.asarray(cube.psf.sigma)
+    width = gauss if sigma is None else jnp.sqrt(jnp.square(gauss) + jnp.square(sigma))
+    widths = width * scale[0], width * scale[1]
+    if sigma is None:
+        return Parts(widths, (here * weight,))
+    # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond.
+    beside, above = (contained(reach - 1.0, w) for w in widths)
+    weight = safe_divide(weight, jnp.sum(weight * above * beside, axis=1, keepdims=True))
+    share = jnp.square(sigma / width)
+    return Parts(widths, (here * (1.0 - share) * weight, share * weight))
 
 
 def _images(
@@ -68,22 +86,21 @@ def _images(
 ) -> tuple[Array, ...]:
     """Per true energy the factors along x and along y of the image of a source, (energy_true, component, pixel).
 
-    The image of a point is in counts per unit of flux [cm2 s]. Of an extended source there are also the factor along y
-    of what is to be multiplied by the exposure of each pixel, and that exposure [cm2 s] (energy_true, row, column).
+    Of an extended source there are also the factor along y of what is to be multiplied by the exposure of each pixel,
+    and that exposure [cm2 s] (energy_true, row, column).
     """
-    scale = pixels_per_degree(cube, pixel)
-    here, weight, gauss = _bilinear(cube.exposure, pixel)[:, None], cube.psf.at(pixel), jnp.asarray(cube.psf.sigma)
-    width = gauss if sigma is None else jnp.sqrt(jnp.square(gauss) + jnp.square(sigma))
-    (right, beside), (down, above) = (
-        spread(first[1 - axis], size[1 - axis], pixel[axis], width * scale[axis], reach - 1.0) for axis in (0, 1)
-    )
-    if sigma is None:
-        return right, (here * weight)[..., None] * down
-    # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond.
-    weight = safe_divide(weight, jnp.sum(weight * above * beside, axis=1, keepdims=True))
-    share = jnp.square(sigma / width)
-    plain, exposed = (x[..., None] * down for x in (here * (1.0 - share) * weight, share * weight))
-    return right, plain, exposed, cutout(cube.exposure, first, size)
+    widths, amounts = parts(pixel, sigma, cube, reach)
+    right, down = (spread(first[1 - k], size[1 - k], pixel[k], widths[k], reach - 1.0) for k in (0, 1))
+    scaled = [amount[..., None] * down for amount in amounts]
+    return (right, *scaled) if sigma is None else (right, *scaled, cutout(cube.exposure, first, size))
+
+
+def window(pixel: Float[Array, "2"], cube: CubeGroup, reach: int) -> tuple[Int[Array, "2"], tuple[int, int]]:
+    """First row and column of the part of a map that a source fills, and its size."""
+    box = cube.inside.shape[-2:]
+    size = min(2 * reach + 1, box[0]), min(2 * reach + 1, box[1])
+    first = jnp.round(lax.stop_gradient(pixel[::-1])).astype(int) - reach
+    return jnp.clip(first, cube.corner, cube.corner + (jnp.array(box) - jnp.array(size))), size
 
 
 def cutout(maps: Float[Array, "*n lat lon"], first: Int[Array, "2"], size: tuple[int, ...]) -> Array:
@@ -95,7 +112,7 @@ def cutout(maps: Float[Array, "*n lat lon"], first: Int[Array, "2"], size: tuple
     return lax.dynamic_slice(maps, tuple(start), (*leading, *size))
 
 
-def _places(
+def places(
     cube: CubeGroup, first: Int[Array, "2"], size: tuple[int, ...]
 ) -> tuple[Int[Array, "occupied"], Bool[Array, "occupied"] | None]:
     """Index of the occupied bins in a cutout, row by row, and which of them lie in it; None: all."""
@@ -110,6 +127,11 @@ def _places(
 def pixels_per_degree(cube: CubeGroup, pixel: Float[Array, "2"]) -> Float[Array, "2"]:
     """Along x and along y at a place of the map."""
     return at_pixel(cube.scale, cube.scale_x, cube.scale_y, pixel)
+
+
+def dispersion(pixel: Float[Array, "2"], cube: CubeGroup) -> Float[Array, "energy_true energy"]:
+    """The energy dispersion at a place of the map."""
+    return at_pixel(cube.kernel, cube.kernel_x, cube.kernel_y, pixel)
 
 
 def _bilinear(maps: Float[Array, "energy_true lat lon"], pixel: Float[Array, "2"]) -> Float[Array, "energy_true"]:

@@ -18,7 +18,7 @@ from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Scalar
 from gammajax.datasets.cube_groups import CubeGroup
-from gammajax.irf.mixture import at_pixel, spread, unspread
+from gammajax.irf.mixture import spread, unspread
 from gammajax.models.counts_template import TemplateNPred
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import AppliedIRF, SkyModel
@@ -33,8 +33,9 @@ from gammajax.params.field import ParamSpec, spec_of
 from gammajax.params.tree import fill, has_weights, slots
 from gammajax.predict.after import closed_after, dispersed, per_unit
 from gammajax.predict.bend import bent
-from gammajax.predict.closed import counts_closed, cutout, pixels_per_degree
+from gammajax.predict.closed import counts_closed, cutout, dispersion, pixels_per_degree
 from gammajax.predict.template import template_counts
+from gammajax.predict.weigh import weighted_near
 
 
 class Fold(eqx.Module):
@@ -119,7 +120,7 @@ def _weighted(
     if isinstance(plan, Fold):
         return jnp.einsum("dtnb,db->dtn", plan.response, weights)
     seen = cubes(as_seen(group, model.apply_irf))
-    return each(lambda c, n, w: _moving(model.spatial, plan, c, None, n, w), seen, group.nodes[group.axis], weights)
+    return each(lambda c, n, w: _moving_weighted(model.spatial, plan, c, n, w), seen, group.nodes[group.axis], weights)
 
 
 def _flux(model: SkyModel, nodes: Array, weights: Array, group: CubeGroup) -> Float[Array, "dataset energy_true node"]:
@@ -141,7 +142,7 @@ def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
 
     def one(cube: CubeGroup, nodes: Array) -> Array:
         x, counts = _movable(spatial, plan, cube)
-        return counts(x, None, (cube, nodes, None))
+        return counts(x, None, (cube, nodes))
 
     return Fold(each(one, cubes(group), group.nodes[group.axis]))
 
@@ -178,21 +179,28 @@ def as_template(model: SkyModel, response: Fold, group: CubeGroup, moves: Sequen
 
 
 def _moving(
-    spatial: Any, plan: Live, cube: CubeGroup, flux: Array | None, nodes: Array, weights: Array | None = None
-) -> Float[Array, "bin"] | Float[Array, "energy_true node"]:
-    """Counts of a source as a function of its parameters, with derivatives that cost once for all directions.
-
-    With `weights` in place of `flux` their sums over the bins.
-    """
+    spatial: Any, plan: Live, cube: CubeGroup, flux: Array, nodes: Float[Array, "energy_true node"]
+) -> Float[Array, "bin"]:
+    """Counts of a source as a function of its parameters, with derivatives that cost once for all directions."""
     x, counts = _movable(spatial, plan, cube)
-    return tower(counts)(x, flux, (cube, nodes, weights))
+    return tower(counts)(x, flux, (cube, nodes))
+
+
+def _moving_weighted(
+    spatial: Any, plan: Live, cube: CubeGroup, nodes: Float[Array, "energy_true node"], weights: Float[Array, "bin"]
+) -> Float[Array, "energy_true node"]:
+    """Sums over the bins of weights times the counts per unit of flux, with derivatives to the second."""
+    x, counts = _movable(spatial, plan, cube)
+    if plan.factor == 0:
+        return weighted_near(lax.stop_gradient(x), weights, cube, plan.reach)(x)[:, None]
+    return tower(lambda x, _, data: counts(x, None, data[:2]) @ data[2])(x, None, (cube, nodes, weights))
 
 
 def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, ...], Callable[..., Array]]:
     """The numbers through which the counts of a source depend on its shape and place, and its counts.
 
-    They are a function of these numbers, the flux at each true energy and node, and `(cube, nodes, weights)`; without
-    flux they are those per unit of it, (energy_true, node, bin), or with weights the sums of these over the bins.
+    They are a function of these numbers, the flux at each true energy and node, and `(cube, nodes)`; without flux they
+    are those per unit of it, (energy_true, node, bin).
     """
     if plan.factor == 0:
         x, y = cube.projection.pixel(spatial.lon_0, spatial.lat_0, spatial.frame)
@@ -200,33 +208,31 @@ def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, .
         return (x, y, *size), functools.partial(_counts_closed, plan.reach)
     declared = [field.name for field in dataclasses.fields(spatial) if isinstance(spec_of(field), ParamSpec)]
 
-    def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array, Array | None]) -> Array:
+    def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array]) -> Array:
         here = eqx.tree_at(lambda s: [getattr(s, name) for name in declared], spatial, list(x))
-        cube, nodes, weights = data
+        cube, nodes = data
         if cube.reco:
             at_once = functools.partial(_counts_after, here, cube, plan.factor, nodes)
             shape = len(nodes), nodes.shape[1] if here.energy_dependent else 1
             return per_unit(at_once, shape) if flux is None else at_once(flux)
         response = _response_convolved(here, cube, plan.factor, nodes)
-        if weights is not None:
-            return response @ weights
         return response if flux is None else _folded(flux, response)
 
     return tuple(getattr(spatial, name) for name in declared), counts
 
 
 def _counts_closed(
-    reach: int, x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array, Array | None]
-) -> Float[Array, "bin"] | Float[Array, "energy_true 1 *bin"]:
+    reach: int, x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array]
+) -> Float[Array, "bin"] | Float[Array, "energy_true 1 bin"]:
     """Counts of a point or round Gaussian at pixel (x, y)."""
-    pixel, (cube, _, weights) = jnp.stack(x[:2]), data
+    pixel, (cube, _) = jnp.stack(x[:2]), data
     sigma = x[2] if len(x) > 2 else None
-    kernel = _kernel(pixel, cube)
+    kernel = dispersion(pixel, cube)
     if cube.reco:
         at_once = functools.partial(closed_after, pixel, sigma, kernel, cube, reach)
         return per_unit(at_once, (len(kernel), 1)) if flux is None else at_once(flux)
     flux = None if flux is None else flux[:, 0]
-    counts = counts_closed(pixel, sigma, kernel, flux, cube, reach, weights)
+    counts = counts_closed(pixel, sigma, kernel, flux, cube, reach)
     return counts[:, None] if flux is None else counts
 
 
@@ -257,7 +263,7 @@ def _response_convolved(
     lit, pixel = _lit(spatial, cube, factor, nodes)
     counts = convolved(lit, _kernel_of_psf(cube, pixel, factor)[:, None]) if cube.reach else lit
     energy, row, column = jnp.moveaxis(cube.place, -1, 0)
-    kernel = _kernel(pixel, cube)[:, None]
+    kernel = dispersion(pixel, cube)[:, None]
     box = cutout(counts, cube.corner, cube.inside.shape[-2:])
     sums = jnp.einsum("myx,tnyx->tnm", cube.inside, box)[..., cube.plane]
     return jnp.concatenate([counts[..., row, column] * kernel[..., energy], sums * kernel], axis=-1)
@@ -268,7 +274,7 @@ def _counts_after(
 ) -> Float[Array, "bin"]:
     """Counts of any shape in the bins of a cube whose PSF acts after the dispersion."""
     lit, pixel = _lit(spatial, cube, factor, nodes)
-    images = dispersed(flux, _kernel(pixel, cube), lit)
+    images = dispersed(flux, dispersion(pixel, cube), lit)
     counts = convolved(images, _kernel_of_psf(cube, pixel, factor)) if cube.reach else images
     box = cutout(counts, cube.corner, cube.inside.shape[-2:])
     return jnp.concatenate([counts[tuple(cube.place.T)], jnp.sum(cube.inside[cube.plane] * box, axis=(1, 2))])
@@ -293,7 +299,7 @@ def _kernel_of_psf(cube: CubeGroup, pixel: Array, factor: int) -> Float[Array, "
     box = 0.0 if factor == 1 else (1.0 - 1.0 / factor**2) / 12.0
     scale = pixels_per_degree(cube, pixel)[::-1]
     widths = [jnp.sqrt(jnp.maximum(jnp.square(cube.psf.sigma * d) - box, 1e-6)) for d in scale]
-    down, right = (spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0)[0] for width in widths)
+    down, right = (spread(-cube.reach, 2 * cube.reach + 1, 0.0, width, cube.reach + 1.0) for width in widths)
     psf = jnp.einsum("tg,tgy,tgx->tyx", cube.psf.at(pixel), down, right)
     return safe_divide(psf, jnp.sum(psf, axis=(1, 2), keepdims=True))
 
@@ -332,7 +338,3 @@ def _directions(cube: CubeGroup, frame: str, factor: int) -> tuple[Array, Array]
         points = vector[None] + dy * down[None] + dx * right[None]
     x, y, z = jnp.moveaxis(points, 1, 0)
     return jnp.rad2deg(jnp.arctan2(y, x)) % 360.0, jnp.rad2deg(jnp.arctan2(z, jnp.hypot(x, y)))
-
-
-def _kernel(pixel: Array, cube: CubeGroup) -> Float[Array, "energy_true energy"]:
-    return at_pixel(cube.kernel, cube.kernel_x, cube.kernel_y, pixel)

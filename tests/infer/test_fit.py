@@ -10,7 +10,7 @@ from made_spectra import counting, log_parabola
 import gammajax as gj
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.covariance import laplace
-from gammajax.infer.minimise import Status, minimise
+from gammajax.infer.minimise import MAX_STEPS, Status, minimise, minimise_and_expand
 from gammajax.likelihood.toys import draw
 
 BEST = jax.jit(minimise)
@@ -254,8 +254,8 @@ def test_pulls_of_toys(asimov_spectra, source):
     def fits(problem, counts):
         def one(c):
             toy = problem.with_counts(c)
-            end = minimise(toy, toy.start, tolerance=1e-4)
-            return end, laplace(toy, end.z, end.gradient).covariance
+            end, at = minimise_and_expand(toy, toy.start, 1e-4, MAX_STEPS)
+            return end, laplace(toy, end.z, at).covariance
 
         return jax.vmap(one)(counts)
 

@@ -10,7 +10,7 @@ from scipy.stats import norm
 import gammajax as gj
 from gammajax.datasets.grouping import group
 from gammajax.errors import DatasetError, FileFormatError
-from gammajax.infer.minimise import exact_hessian, expand
+from gammajax.infer.expansion import exact_hessian, expand
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.sed import read_sed, write_sed
 from gammajax.likelihood.points import points_derivatives, points_stat

@@ -7,7 +7,7 @@ import pytest
 from made_cubes import CENTRE, on_off, source
 
 import gammajax as gj
-from gammajax.infer.minimise import exact_hessian, expand
+from gammajax.infer.expansion import exact_hessian, expand
 from gammajax.likelihood import stats
 from gammajax.likelihood.problem import Problem, predictions, stat
 from gammajax.likelihood.terms import least_stat

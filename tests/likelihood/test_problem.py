@@ -8,7 +8,7 @@ from made_spectra import counting, log_parabola, on_off, value, value_and_slope
 
 import gammajax as gj
 from gammajax.errors import UnknownDataset
-from gammajax.infer.minimise import exact_hessian, expand
+from gammajax.infer.expansion import exact_hessian, expand
 from gammajax.likelihood.problem import deviance, stat_per_dataset
 from gammajax.likelihood.terms import least_stat
 

@@ -10,7 +10,7 @@ from made_spectra import counting, log_parabola, on_off, value
 
 import gammajax as gj
 from gammajax.errors import ModelError, UnknownDataset
-from gammajax.infer.minimise import exact_hessian, expand
+from gammajax.infer.expansion import exact_hessian, expand
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.likelihood.expected import predict_all
 from gammajax.likelihood.terms import least_stat

@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 
 import gammajax as gj
 from gammajax.errors import PriorError
-from gammajax.infer.minimise import exact_hessian, expand
+from gammajax.infer.expansion import exact_hessian, expand
 from gammajax.likelihood.problem import prior_stat
 
 CORRELATION = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, -0.3], [0.0, -0.3, 1.0]])

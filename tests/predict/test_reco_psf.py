@@ -7,7 +7,7 @@ from made_cubes import CENTRE, RAD, cube, king, models, source
 
 import gammajax as gj
 from gammajax.errors import DatasetError
-from gammajax.infer.minimise import exact_hessian
+from gammajax.infer.expansion import exact_hessian
 from gammajax.io.map_dataset import PsfMap
 from gammajax.likelihood.problem import Problem
 

@@ -1,0 +1,86 @@
+"""Weighted sums of the counts of points and round Gaussians, as functions of place and width that are fast to derive.
+
+With the weights carried back to an image per true energy, `V = D W`, the sum of the bins of a component of the PSF is
+`down . V right`: the factors are expanded around a place, and only their products with V cost.
+"""
+
+from collections.abc import Callable
+from math import comb
+
+import jax
+import jax.numpy as jnp
+
+from gammajax._typing import Array, Float, Scalar
+from gammajax.datasets.cube_groups import CubeGroup
+from gammajax.irf.mixture import spread
+from gammajax.numeric.each import each
+from gammajax.numeric.taylor import coefficients, monomials
+from gammajax.predict.closed import cutout, dispersion, parts, places, window
+
+
+def weighted_near(
+    x: tuple[Scalar, ...], weights: Float[Array, "bin"], cube: CubeGroup, reach: int, order: int = 2
+) -> Callable[[tuple[Scalar, ...]], Float[Array, "energy_true"]]:
+    """Weighted sums over the bins per unit of flux at each true energy, as a function of pixel and width near `x`.
+
+    All its derivatives up to `order` are right at `x`.
+    """
+    pixel, sigma = _split(x)
+    first, size = window(pixel, cube, reach)
+    image = _image(weights, cube, first, size)
+    widths = parts(pixel, sigma, cube, reach).widths
+
+    def along(axis: int) -> Float[Array, "energy_true term component pixel"]:
+        shares = lambda c, w: spread(first[1 - axis], size[1 - axis], c, w, reach - 1.0)  # noqa: E731
+        return jax.vmap(lambda w: coefficients(shares, (pixel[axis], w), order))(widths[axis])
+
+    bends = order if cube.kernel_x.size * cube.kernel_y.size > 1 else 0
+    kernel = jnp.moveaxis(coefficients(lambda *x: dispersion(jnp.stack(x), cube), tuple(pixel), bends), 1, 0)
+
+    def moments(kernel: Array, right: Array, down: Array, *exposure: Array) -> list[list[Array]]:
+        """For each order of the dispersion, products of all that is left for the factors."""
+        out = []
+        for k in range(bends + 1):
+            few = slice(_terms(order - k))
+            back = jnp.tensordot(kernel[_terms(k - 1) : _terms(k)], image, 1)
+            images = [back, *(back * e[None] for e in exposure)]
+            out.append([jnp.einsum("bjy,vyx,ajx->vabj", down[few], v, right[few]) for v in images])
+        return out
+
+    exposure = () if sigma is None else (cutout(cube.exposure, first, size),)
+    known = each(moments, kernel, along(0), along(1), *exposure)
+
+    def near(x: tuple[Scalar, ...]) -> Float[Array, "energy_true"]:
+        there, moved = parts(*_split(x), cube, reach), jnp.stack(x[:2]) - pixel
+        right, down = (monomials((moved[i], there.widths[i] - widths[i]), order) for i in (0, 1))
+        both = right[:, None] * down[None]
+        total = jnp.zeros(len(widths[0]))
+        for k, products in enumerate(known):
+            shift, n = monomials(tuple(moved), k)[_terms(k - 1) :], _terms(order - k)
+            for amount, moment in zip(there.amounts, products, strict=True):
+                here = jnp.einsum("v,tvabj->abtj", shift, moment)
+                total += jnp.sum(amount * jnp.sum(both[:n, :n] * here, axis=(0, 1)), axis=1)
+        return total
+
+    return near
+
+
+def _split(x: tuple[Scalar, ...]) -> tuple[Float[Array, "2"], Scalar | None]:
+    return jnp.stack(x[:2]), x[2] if len(x) > 2 else None
+
+
+def _terms(order: int) -> int:
+    """How many monomials of two steps there are up to an order."""
+    return comb(order + 2, 2)
+
+
+def _image(
+    weights: Float[Array, "bin"], cube: CubeGroup, first: Array, size: tuple[int, int]
+) -> Float[Array, "energy row column"]:
+    """The weights of the bins on the part of the map that a source fills."""
+    place, within = places(cube, first, size)
+    occupied, sums = jnp.split(weights, [len(place)])
+    occupied = occupied if within is None else jnp.where(within, occupied, 0.0)
+    dense = cutout(cube.inside, first - cube.corner, size)[cube.plane] * sums[:, None, None]
+    flat = dense.reshape(len(sums), -1).at[cube.place[:, 0], place].add(occupied)
+    return flat.reshape(dense.shape)
