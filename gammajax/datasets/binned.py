@@ -61,9 +61,16 @@ class Binned(Shown):
 class KnownBackground(Binned):
     """Counts against a known background."""
 
+    background: Bins
+
     def with_observed(self, counts: ArrayLike) -> Self:
         """The dataset with other counts."""
         return eqx.tree_at(lambda d: d.counts, self, as_float(counts))
+
+    def with_background(self, background: ArrayLike | None) -> Self:
+        """The dataset with another expected background per bin, or none. Raises `DatasetError` for another shape."""
+        new = zeros_or(self.name, "background", background, self.counts.shape)
+        return eqx.tree_at(lambda d: d.background, self, new)
 
 
 class OffMeasurement(Binned):

@@ -16,6 +16,7 @@ from gammajax.datasets.groups import Dataset
 from gammajax.datasets.hdf5_files import read_hdf5_datasets, write_hdf5_datasets
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError, UnknownDataset, nearest
+from gammajax.io.fits import is_fits
 from gammajax.io.hdf5 import SUFFIXES, is_hdf5
 from gammajax.io.ogip import Grouping
 from gammajax.io.yaml import dataset_entries, write_yaml
@@ -40,9 +41,14 @@ class Datasets(Sequence[Dataset]):
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Read a datasets YAML of Gammapy (file names in it are relative to it), or an HDF5 file of gammajax."""
+        """Read a datasets YAML of Gammapy (files are relative to it), an HDF5 file of gammajax, or a FITS file.
+
+        A FITS file holds one dataset: a cube or a spectrum that Gammapy wrote, or an OGIP spectrum.
+        """
         if is_hdf5(path):
             return cls(read_hdf5_datasets(path))
+        if is_fits(path):
+            return cls([read_dataset(path)])
         datasets = []
         for entry in dataset_entries(path):
             dataset = read_dataset(entry.filename, name=entry.name, kind=entry.type, stat_type=entry.stat_type)

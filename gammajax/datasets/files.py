@@ -15,6 +15,7 @@ from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
 from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
+from gammajax.io.map_dataset import is_map_dataset
 from gammajax.io.ogip import Grouping, OgipSpectrum, read_ogip
 from gammajax.io.ogip_write import write_ogip
 
@@ -35,15 +36,15 @@ def read_dataset(
 ) -> Dataset:
     """Read one dataset from an OGIP PHA file, from a dataset file that Gammapy wrote, or flux points (by `kind`).
 
-    It is on-off if the file has off counts, else counts against a background. `kind` ("SpectrumDataset",
-    "SpectrumDatasetOnOff") is what a YAML says it is: `DatasetError` if that is no spectrum or contradicts the file.
+    It is on-off if the file has off counts, else counts against a background. `kind` is what a YAML says it is:
+    `DatasetError` if that cannot be read or contradicts the file.
     An EXPOSURE of exactly 1 s (Fermi-LAT: the area is the exposure) means that the livetime is unknown: NaN.
     """
     if kind is not None and kind not in _TYPES:
         raise DatasetError(f"{path}: {name} is of type {kind!r}, which cannot be read; types are {', '.join(_TYPES)}")
-    if kind in _CUBES:
+    if kind in _CUBES or (kind is None and is_map_dataset(path)):
         cube = read_cube(path, name)
-        if type(cube).__name__ != kind:
+        if kind is not None and type(cube).__name__ != kind:
             holds = type(cube).__name__
             raise DatasetError(f"{path} holds a {holds}: list {cube.name} as {holds}, not as {kind}")
         return cube

@@ -94,6 +94,18 @@ def _stream(content: Path | io.BytesIO) -> Iterator[Any]:
             yield stream
 
 
+_SUFFIXES = (".fits", ".fit", ".fts", ".pha", ".pi")
+
+
+def is_fits(path: str | Path) -> bool:
+    """True for a name that ends like a FITS file, compressed or not.
+
+    >>> is_fits("gc.fits.gz"), is_fits("datasets.yaml")
+    (True, False)
+    """
+    return str(path).lower().removesuffix(".gz").endswith(_SUFFIXES)
+
+
 def tables(hdus: fits.HDUList) -> Iterator[fits.BinTableHDU]:
     """The binary tables of a file, in order; headers are parsed one by one, as far as the loop goes."""
     return (hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU))

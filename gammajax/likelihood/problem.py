@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +16,7 @@ from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import ModelError, UnknownDataset, nearest
 from gammajax.likelihood.terms import Bins, group_deviance, group_stat, observed
+from gammajax.likelihood.total import Measure, group_total
 from gammajax.models.collection import Models
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
@@ -115,9 +115,8 @@ def _sees(model: str, wanted: tuple[str, ...] | None, datasets: list[str]) -> li
     return [wanted is None or dataset in wanted for dataset in datasets]
 
 
-@jax.jit
 def predictions(problem: Problem, values: Float[Array, "slot"]) -> tuple[Prediction, ...]:
-    """What is predicted for each group at the parameter values: traced once for all programs that differentiate it."""
+    """What is predicted for each group at the parameter values."""
     models = fill(problem.models, values)
     return tuple(predict(models, acts, g) for g, acts in zip(problem.groups, problem.acts, strict=True))
 
@@ -136,16 +135,19 @@ def prior_stat(problem: Problem, values: Float[Array, "slot"]) -> Scalar:
 
 def stat(problem: Problem, z: Vector) -> Scalar:
     """Total statistic at `z`: minus twice the log likelihood (Cash, WStat) plus that of the priors."""
-    values = problem.layout.values(z)
-    terms = [jnp.sum(group_stat(g, p)) for g, p in zip(problem.groups, predictions(problem, values), strict=True)]
-    return sum(terms, prior_stat(problem, values))
+    return _total(group_stat, problem, z)
 
 
 def deviance(problem: Problem, z: Vector) -> Scalar:
     """`stat` above the least value that each bin can have: its differences survive single precision."""
+    return _total(group_deviance, problem, z)
+
+
+def _total(measure: Measure, problem: Problem, z: Vector) -> Scalar:
     values = problem.layout.values(z)
-    terms = [jnp.sum(group_deviance(g, p)) for g, p in zip(problem.groups, predictions(problem, values), strict=True)]
-    return sum(terms, prior_stat(problem, values))
+    models = fill(problem.models, values)
+    every = zip(problem.groups, problem.acts, strict=True)
+    return sum((group_total(measure, models, acts, g) for g, acts in every), prior_stat(problem, values))
 
 
 def nll(problem: Problem, z: Vector) -> Scalar:

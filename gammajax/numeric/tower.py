@@ -5,13 +5,16 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 
 from gammajax._typing import Array, Float, Scalar
 
 Function = Callable[[tuple[Scalar, ...], Any, Any], Array]
+Near = Callable[[int, tuple[Scalar, ...], Any, Any], Callable[..., Array]]
 
 
 def tower(function: Function) -> Function:
@@ -19,32 +22,46 @@ def tower(function: Function) -> Function:
 
     Under `vmap` over tangents, as in `jax.jacfwd`, a plain function is differentiated anew for each of them; this one
     computes its value and its partial derivatives in one pass, and a tangent costs a product with them. Derivatives of
-    any order work in the same way, each mixed one being computed once. `y` may be None; `data` is never differentiated.
+    any order work in the same way, each mixed one being computed once. `y` may be None; in `data` nothing is gained.
 
     >>> square = tower(lambda x, y, scale: scale * x[0] ** 2 * x[1] * y)
     >>> jax.grad(lambda x: square((x, 5.0), 1.0, 2.0))(3.0).item()
     60.0
     """
-    return lambda x, y, data: _level(function, len(x), 0)(x, y, data)[0]
+    return tower_near(lambda order, x, y, data: lambda *x: function(x, y, data))
 
 
-def _level(function: Function, n: int, order: int) -> Function:
+def tower_near(near: Near) -> Function:
+    """The tower of a function of which `near(order, x, y, data)`, a function of x alone, is an expansion.
+
+    Its value and derivatives up to an order are right at the given x, and cheaper to find than those of the function.
+    """
+    return lambda x, y, data: _level(near, len(x), 0)(x, y, data)[0]
+
+
+def _level(near: Near, n: int, order: int) -> Function:
     """All partial derivatives up to an order, stacked; their own derivatives are among those up to the next order."""
     rows = indices(n, order)
 
     @jax.custom_jvp
     def value(x: tuple[Scalar, ...], y: Any, data: Any) -> Array:
-        return partials(lambda *x: function(x, y, data), x, order)
+        return partials(near(order, x, y, data), x, order)
 
-    @value.defjvp
-    def rule(primals: tuple[Any, Any, Any], tangents: tuple[Sequence[Scalar], Any, Any]) -> tuple[Array, Array]:
-        (x, y, data), (dx, dy, _) = primals, tangents
-        known = _level(function, n, order + 1)(x, y, data)
+    def rule(primals: tuple[Any, Any, Any], tangents: tuple[Sequence[Any], Any, Any]) -> tuple[Array, Array]:
+        (x, y, data), (dx, dy, ddata) = primals, tangents
+        moving = [i for i in range(n) if not isinstance(dx[i], SymbolicZero)]
+        known = _level(near, n, order + 1)(x, y, data) if moving else value(x, y, data)
         place = {row: k for k, row in enumerate(indices(n, order + 1))}
-        moves = [known[np.array([place[tuple(sorted((*row, i)))] for row in rows])] * dx[i] for i in range(n)]
-        own = [] if y is None else [value(x, dy, data)]
-        return known[: len(rows)], functools.reduce(jnp.add, [*own, *moves])
+        moves = [known[np.array([place[tuple(sorted((*row, i)))] for row in rows])] * dx[i] for i in moving]
+        own = [] if y is None or isinstance(dy, SymbolicZero) else [value(x, dy, data)]
+        ddata = jax.tree.map(lambda t: None if isinstance(t, SymbolicZero) else t, ddata)
+        if jax.tree.leaves(ddata):
+            plain = lambda data: partials(near(order, x, y, data), x, order)  # noqa: E731
+            own.append(eqx.filter_jvp(plain, (data,), (ddata,))[1])
+        here = known[: len(rows)]
+        return here, functools.reduce(jnp.add, [*own, *moves], jnp.zeros_like(here))
 
+    value.defjvp(rule, symbolic_zeros=True)
     return value
 
 

@@ -28,7 +28,7 @@ from gammajax.numeric.each import each
 from gammajax.numeric.pixel import TO_ICRS
 from gammajax.numeric.safe import safe_divide
 from gammajax.numeric.sphere import unit_vector
-from gammajax.numeric.tower import tower
+from gammajax.numeric.tower import tower, tower_near
 from gammajax.params.field import ParamSpec, spec_of
 from gammajax.params.tree import fill, has_weights, slots
 from gammajax.predict.after import closed_after, dispersed, per_unit
@@ -189,11 +189,11 @@ def _moving(
 def _moving_weighted(
     spatial: Any, plan: Live, cube: CubeGroup, nodes: Float[Array, "energy_true node"], weights: Float[Array, "bin"]
 ) -> Float[Array, "energy_true node"]:
-    """Sums over the bins of weights times the counts per unit of flux, with derivatives to the second."""
+    """Sums over the bins of weights times the counts per unit of flux, in the same way."""
     x, counts = _movable(spatial, plan, cube)
     if plan.factor == 0:
-        return weighted_near(lax.stop_gradient(x), weights, cube, plan.reach)(x)[:, None]
-    return tower(lambda x, _, data: counts(x, None, data[:2]) @ data[2])(x, None, (cube, nodes, weights))
+        return tower_near(functools.partial(weighted_near, plan.reach))(x, weights, cube)[:, None]
+    return tower(lambda x, w, data: counts(x, None, data) @ w)(x, weights, (cube, nodes))
 
 
 def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, ...], Callable[..., Array]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -38,8 +39,9 @@ Weights: TypeAlias = tuple[Float[Array, "dataset energy"], Float[Array, "dataset
 """Of the signal and of the background's factor in each bin."""
 
 
+@jax.jit
 def predict(models: Sequence[SkyModel | Nuisance], acts: Bool[Array, "model dataset"], group: Group) -> Prediction:
-    """Counts that the models predict in each bin, and the background's factor.
+    """Counts that the models predict in each bin, and the background's factor; traced once for all programs.
 
     `acts` says which model acts on which dataset of the group.
     """

@@ -19,15 +19,15 @@ from gammajax.predict.closed import cutout, dispersion, parts, places, window
 
 
 def weighted_near(
-    x: tuple[Scalar, ...], weights: Float[Array, "bin"], cube: CubeGroup, reach: int, order: int = 2
-) -> Callable[[tuple[Scalar, ...]], Float[Array, "energy_true"]]:
+    reach: int, order: int, x: tuple[Scalar, ...], weights: Float[Array, "bin"], cube: CubeGroup
+) -> Callable[..., Float[Array, "energy_true"]]:
     """Weighted sums over the bins per unit of flux at each true energy, as a function of pixel and width near `x`.
 
     All its derivatives up to `order` are right at `x`.
     """
     pixel, sigma = _split(x)
     first, size = window(pixel, cube, reach)
-    image = _image(weights, cube, first, size)
+    back = _carried_back(weights, cube, first, size)
     widths = parts(pixel, sigma, cube, reach).widths
 
     def along(axis: int) -> Float[Array, "energy_true term component pixel"]:
@@ -42,15 +42,15 @@ def weighted_near(
         out = []
         for k in range(bends + 1):
             few = slice(_terms(order - k))
-            back = jnp.tensordot(kernel[_terms(k - 1) : _terms(k)], image, 1)
-            images = [back, *(back * e[None] for e in exposure)]
+            plain = jax.vmap(back)(kernel[_terms(k - 1) : _terms(k)])
+            images = [plain, *(plain * e[None] for e in exposure)]
             out.append([jnp.einsum("bjy,vyx,ajx->vabj", down[few], v, right[few]) for v in images])
         return out
 
     exposure = () if sigma is None else (cutout(cube.exposure, first, size),)
     known = each(moments, kernel, along(0), along(1), *exposure)
 
-    def near(x: tuple[Scalar, ...]) -> Float[Array, "energy_true"]:
+    def near(*x: Scalar) -> Float[Array, "energy_true"]:
         there, moved = parts(*_split(x), cube, reach), jnp.stack(x[:2]) - pixel
         right, down = (monomials((moved[i], there.widths[i] - widths[i]), order) for i in (0, 1))
         both = right[:, None] * down[None]
@@ -74,13 +74,18 @@ def _terms(order: int) -> int:
     return comb(order + 2, 2)
 
 
-def _image(
+def _carried_back(
     weights: Float[Array, "bin"], cube: CubeGroup, first: Array, size: tuple[int, int]
-) -> Float[Array, "energy row column"]:
-    """The weights of the bins on the part of the map that a source fills."""
+) -> Callable[[Float[Array, "energy"]], Float[Array, "row column"]]:
+    """The weights of all bins, times the dispersion of one true energy, on the part of the map that a source fills."""
     place, within = places(cube, first, size)
     occupied, sums = jnp.split(weights, [len(place)])
     occupied = occupied if within is None else jnp.where(within, occupied, 0.0)
-    dense = cutout(cube.inside, first - cube.corner, size)[cube.plane] * sums[:, None, None]
-    flat = dense.reshape(len(sums), -1).at[cube.place[:, 0], place].add(occupied)
-    return flat.reshape(dense.shape)
+    inside = cutout(cube.inside, first - cube.corner, size)
+    mask = (cube.plane[None] == jnp.arange(len(inside))[:, None]).astype(weights.dtype)
+
+    def back(kernel: Float[Array, "energy"]) -> Float[Array, "row column"]:
+        image = jnp.tensordot(mask @ (kernel * sums), inside, 1)
+        return image.ravel().at[place].add(occupied * kernel[cube.place[:, 0]]).reshape(size)
+
+    return back

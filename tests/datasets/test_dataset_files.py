@@ -79,6 +79,17 @@ def test_broken_cubes_name_the_group(tmp_path):
         gj.Datasets.read(path)
 
 
+def test_one_file_alone(tmp_path):
+    """FITS files are known by what is in them, whatever their kind."""
+    made = gj.Datasets([cube(), on_off_cube(), *on_off()[:1], *counting(n=1, background=3.0)])
+    made.write(tmp_path)
+    files = ("cube.fits.gz", "ring.fits.gz", "pha_d0.fits", f"{made.names[3]}.fits")
+    for one, file in zip(made, files, strict=True):
+        (back,) = gj.Datasets.read(tmp_path / file)
+        assert (type(back), back.name) == (type(one), one.name)
+        np.testing.assert_array_equal(back.counts, one.counts)
+
+
 def test_many_datasets_keep_their_order(tmp_path):
     made = on_off(n=12)
     assert gj.Datasets.read(made.write(tmp_path / "d.hdf5")).names == made.names

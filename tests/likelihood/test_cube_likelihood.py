@@ -1,5 +1,6 @@
 """The sparse statistic of cubes: equal to Cash over all bins, with its fits, toys and compilations."""
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -7,8 +8,8 @@ from jax.test_util import check_grads
 from made_cubes import CENTRE, cube, models
 
 import gammajax as gj
-from gammajax.likelihood.problem import Problem, deviance, stat
-from gammajax.likelihood.terms import least_stat
+from gammajax.likelihood.problem import Problem, deviance, predictions, stat
+from gammajax.likelihood.terms import group_stat, least_stat
 
 LON, LAT = CENTRE
 
@@ -49,6 +50,38 @@ def test_derivatives(data):
     check_grads(
         jax.jit(lambda z: stat(problem, z)), (problem.start,), order=2, modes=("fwd", "rev"), eps=1e-4, rtol=1e-2
     )
+
+
+SHAPES = {
+    "point": None,
+    "Gaussian": gj.GaussianSpatial(lon_0=LON + 0.03, lat_0=LAT - 0.02, sigma=0.15),
+    "disk": gj.DiskSpatial(lon_0=LON + 0.03, lat_0=LAT - 0.02, r_0=0.2),
+}
+
+
+def bin_by_bin(problem, z):
+    """The statistic without a rule of its own for derivatives."""
+    every = zip(problem.groups, predictions(problem, problem.layout.values(z)), strict=True)
+    return sum(jax.numpy.sum(group_stat(g, p)) for g, p in every)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_derivatives_are_those_bin_by_bin(data, shape):
+    """First ones in reverse mode, second ones in both; of the exposure too, which is no parameter."""
+    problem = Problem(data, models(SHAPES[shape]).free("bkg.spectral.norm"))
+    for derivative in (jax.grad, jax.hessian):
+        found, expected = (jax.jit(derivative(f, argnums=1))(problem, problem.start) for f in (stat, bin_by_bin))
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max())
+
+    @jax.jit
+    def exposed(factor):
+        exposure = factor * problem.groups[0].exposure
+        return stat(eqx.tree_at(lambda p: p.groups[0].exposure, problem, exposure), problem.start)
+
+    eps = 1e-5
+    expected = (exposed(1.0 + eps) - exposed(1.0 - eps)) / (2.0 * eps)
+    assert abs(expected) > 1.0
+    assert jax.jit(jax.grad(exposed))(1.0) == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_asimov_counts_are_a_minimum(data):

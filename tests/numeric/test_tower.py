@@ -45,4 +45,13 @@ def test_a_jacobian_evaluates_the_function_once():
         return plain(x, y, data)
 
     jax.jacfwd(lambda z: tower(counted)((z.sum(), z[0]), 1.0, SCALE))(jnp.ones(50))
-    assert len(calls) == 2, "value and slopes in x in one pass, and the part of y"
+    assert len(calls) == 1, "value and slopes in one pass"
+
+
+@pytest.mark.parametrize("derivative", [jax.jacfwd, jax.jacrev])
+def test_data_may_move_too(derivative):
+    def of_scale(function):
+        return lambda s: function((AT[0] * s[0], AT[1]), AT[2], s)
+
+    found, expected = (jax.jit(derivative(of_scale(f)))(SCALE) for f in (tower(plain), plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
