@@ -2,8 +2,9 @@
 
     python benchmarks/cubes.py --data DATA [--out benchmarks/results/cubes.json]
 
-gammajax reduces the runs; both sides fit the same file in one process and take turns. The first fit in a new process
-with an empty compile cache is a process of its own. Times are medians [s]. Needs the extra gammajax[gammapy].
+Both sides reduce the runs, and fit the file that gammajax made, in one process. Reading and the first fit, with an
+empty compile cache, are a process of its own for each side. NUTS, which Gammapy has not, samples the Galactic centre
+of Fermi-LAT. Times are medians [s]. Needs the extra gammajax[gammapy].
 """
 
 import argparse
@@ -19,7 +20,11 @@ from typing import Any
 import astropy.units as u
 import jax
 import numpy as np
+from astropy.coordinates import SkyCoord
+from gammapy.data import DataStore as PeerStore
 from gammapy.datasets import MapDataset as PeerDataset
+from gammapy.makers import DatasetsMaker, FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker
+from gammapy.maps import MapAxis, WcsGeom
 from gammapy.modeling import Fit as PeerFit
 from gammapy.modeling.models import FoVBackgroundModel, GaussianSpatialModel, PowerLawSpectralModel
 from gammapy.modeling.models import SkyModel as PeerModel
@@ -31,19 +36,25 @@ from gammajax.infer.stopwatch import Stopwatch
 jax.config.update("jax_enable_x64", True)
 CENTRE = (258.39, -39.76)
 NAME = "rxj1713"
+OUTSIDE = f"icrs;circle({CENTRE[0]}, {CENTRE[1]}, 0.9)"
 START = {"index": 2.3, "amplitude": 1.5e-11, "lon_0": CENTRE[0], "lat_0": CENTRE[1], "sigma": 0.4}
 
 
-def reduce(data: Path) -> gj.Datasets:
-    """The stacked cube of all runs within 2.5 deg."""
+def runs(data: Path) -> gj.Observations:
+    """All runs within 2.5 deg."""
     store = gj.DataStore.from_dir(data / "hess-dl3-dr1")
+    return store.observations(store.select(cone=(CENTRE, "2.5 deg")))
+
+
+def reduce(data: Path) -> gj.Datasets:
+    """The stacked cube of all runs."""
     return gj.Datasets(
         gj.reduce_maps(
-            store.observations(store.select(cone=(CENTRE, "2.5 deg"))),
+            runs(data),
             gj.SkyGrid.create(CENTRE, binsz=0.02, width="6 deg", proj="TAN"),
             energy=np.geomspace(0.5, 20.0, 9),
             energy_true=np.geomspace(0.3, 40.0, 21),
-            background=gj.FoVBackgroundScale(f"icrs;circle({CENTRE[0]}, {CENTRE[1]}, 0.9)"),
+            background=gj.FoVBackgroundScale(OUTSIDE),
             safe_mask=["offset-max", "aeff-default"],
             offset_max="2.5 deg",
             stack=True,
@@ -51,6 +62,32 @@ def reduce(data: Path) -> gj.Datasets:
             progress=False,
         )
     )
+
+
+def reduce_peer(data: Path) -> PeerDataset:
+    """The same in Gammapy."""
+    axis = MapAxis.from_energy_bounds("0.5 TeV", "20 TeV", nbin=8)
+    true = MapAxis.from_energy_bounds("0.3 TeV", "40 TeV", nbin=20, name="energy_true")
+    centre = SkyCoord(*CENTRE, unit="deg")
+    geom = WcsGeom.create(skydir=centre, width="6 deg", binsz=0.02, proj="TAN", frame="icrs", axes=[axis])
+    makers = [
+        MapDatasetMaker(),
+        SafeMaskMaker(methods=["offset-max", "aeff-default"], offset_max="2.5 deg"),
+        FoVBackgroundMaker(method="scale", exclusion_mask=~geom.to_image().region_mask(OUTSIDE)),
+    ]
+    found = PeerStore.from_dir(data / "hess-dl3-dr1").get_observations([run.obs_id for run in runs(data)])
+    empty = PeerDataset.create(geom, energy_axis_true=true, name=NAME)
+    return DatasetsMaker(makers, stack_datasets=True).run(empty, found)[0]
+
+
+def reductions(data: Path) -> tuple[gj.Datasets, dict[str, Any]]:
+    """Both in turns; the first one of gammajax compiles."""
+    with Stopwatch() as first:
+        made = reduce(data)
+    times = interleaved(
+        {"gammajax": lambda: reduce(data), "gammapy": lambda: reduce_peer(data)}, {"gammajax": 3, "gammapy": 1}
+    )
+    return made, {**times, "compile_s": first.compile}
 
 
 def our_models() -> gj.Models:
@@ -137,16 +174,50 @@ def fits(data: gj.Datasets, peer: PeerDataset) -> dict[str, Any]:
     return out
 
 
-def cold(folder: Path) -> dict[str, float]:
-    """Read, fit and covariance in a new process with an empty compile cache."""
+def nuts(data: Path) -> dict[str, Any]:
+    """Fit and posterior of the source at the Galactic centre, with the diffuse emission's norm, the first time."""
+    folder = data / "fermi-3fhl-gc"
+    (cube,) = gj.Datasets.read(folder / "fermi-3fhl-gc.fits.gz")
+    cube = cube.with_background(None)
+    models = gj.Models(
+        gc=gj.SkyModel(
+            gj.PowerLaw(index=2.7, amplitude="5.8e-10 cm-2 s-1 TeV-1", reference="100 GeV"),
+            gj.PointSpatial(lon_0=0.0, lat_0=0.0, frame="galactic"),
+        ),
+        iem=gj.SkyModel(gj.PowerLawNorm(), gj.TemplateSpatial.read(folder / "gll_iem_v06_gc.fits.gz", normalize=False)),
+        iso=gj.SkyModel(
+            gj.PowerLaw(index=2.3, amplitude="1.46e-13 cm-2 s-1 MeV-1", reference="50 GeV"), gj.ConstantSpatial()
+        ),
+    ).freeze("iso.*")
+    fit_s = seconds(lambda: gj.fit(cube, models))
+    fit = gj.fit(cube, models)
     begin = time.perf_counter()
-    done = subprocess.run([sys.executable, __file__, "--cold", str(folder)], check=True, capture_output=True, text=True)
+    posterior = gj.sample(cube, fit, draws=500, chains=4, key=1, progress=False)
+    return {
+        "fit_s": fit_s,
+        "sample_s": time.perf_counter() - begin,
+        "r_hat": float(np.max(posterior.r_hat)),
+        "least_ess": float(np.min(posterior.ess)),
+        "divergences": posterior.divergences,
+    }
+
+
+def cold(folder: Path, side: str) -> dict[str, float]:
+    """Read, fit and covariance in a new process, for gammajax with an empty compile cache."""
+    begin = time.perf_counter()
+    command = [sys.executable, __file__, "--cold", side, "--folder", str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return {"process_s": time.perf_counter() - begin, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def _cold(folder: Path) -> None:
+def _cold(side: str, folder: Path) -> None:
     begin = time.perf_counter()
-    gj.fit(gj.Datasets.read(folder / "datasets.yaml"), our_models())
+    if side == "gammajax":
+        gj.fit(gj.Datasets.read(folder / "datasets.yaml"), our_models())
+    else:
+        peer = PeerDataset.read(next(folder.glob("*.fits*")), name=NAME)
+        peer.models = their_models()
+        PeerFit().run([peer])
     used = time.perf_counter() - begin
     print(json.dumps({"read_and_fit_s": used, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
@@ -156,25 +227,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "cubes.json")
-    parser.add_argument("--cold", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--cold", choices=("gammajax", "gammapy"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.cold:
-        _cold(options.cold)
+        _cold(options.cold, options.folder)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        begin = time.perf_counter()
-        data = reduce(options.data)
-        reduction = time.perf_counter() - begin
+        data, reduction = reductions(options.data)
         data.write(folder)
         peer = PeerDataset.read(next(folder.glob("*.fits*")), name=NAME)
         peer.models = their_models()
         results = {
             "environment": environment(),
-            "reduction_s": reduction,
-            "first_fit_in_a_new_process": cold(folder),
+            "reduction": reduction,
+            "first_fit_in_a_new_process": {side: cold(folder, side) for side in ("gammajax", "gammapy")},
             **statistics(data, peer),
             **fits(data, peer),
+            "nuts_galactic_centre": nuts(options.data),
         }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=2) + "\n")
