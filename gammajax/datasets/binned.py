@@ -68,7 +68,12 @@ class KnownBackground(Binned):
         return eqx.tree_at(lambda d: d.counts, self, as_float(counts))
 
     def with_background(self, background: ArrayLike | None) -> Self:
-        """The dataset with another expected background per bin, or none. Raises `DatasetError` for another shape."""
+        """The dataset with another background, in expected counts per bin, in the shape of `counts`; None: without any.
+
+        Raises `DatasetError` for another shape, negative numbers, or such that are not finite.
+
+        >>> cube.with_background(None).background.sum()                                     # doctest: +SKIP
+        """
         new = zeros_or(self.name, "background", background, self.counts.shape)
         return eqx.tree_at(lambda d: d.background, self, new)
 
@@ -139,7 +144,7 @@ def zeros_or(name: str, field: str, values: Any, shape: tuple[int, ...]) -> Arra
     return checked(name, field, np.zeros(shape) if values is None else values, shape)
 
 
-def binned_fields(
+def counted(
     name: str, shape: tuple[int, ...], counts: Any, mask_safe: Any, mask_fit: Any, livetime: Any, provenance: Provenance
 ) -> dict[str, Any]:
     """The fields of `Binned` besides its axes, checked."""

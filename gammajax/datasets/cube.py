@@ -8,21 +8,8 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
-from gammajax.datasets.binned import (
-    Binned,
-    KnownBackground,
-    OffMeasurement,
-    Provenance,
-    as_float,
-    assign,
-    binned_fields,
-    checked,
-    edges_of,
-    measured,
-    off_fields,
-    origin,
-    zeros_or,
-)
+from gammajax.datasets import binned
+from gammajax.datasets.binned import Binned, KnownBackground, OffMeasurement, Provenance
 from gammajax.datasets.cube_spectrum import on_off_spectrum_of, spectrum_of
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
@@ -57,11 +44,11 @@ class _Cube(Binned, eqx.Module):
             "energy": edges_text(self.energy, "TeV"),
             "energy_true": edges_text(self.energy_true, "TeV"),
             "grid": repr(self.grid),
-            **measured(self, 3),
+            **binned.measured(self, 3),
             "in the fit": _share(self.mask_safe, self.mask_fit),
             "exposure": range_text(self.exposure, "cm2 s"),
             "without": ", ".join(missing),
-            **origin(self),
+            **binned.origin(self),
         }
 
     @property
@@ -102,8 +89,8 @@ class MapDataset(KnownBackground, _Cube):
     ):
         fields = _common(name, grid, energy, energy_true, exposure, psf, edisp)
         shape = (len(fields["energy"]) - 1, *grid.shape)
-        fields |= binned_fields(name, shape, counts, mask_safe, mask_fit, livetime, provenance)
-        assign(self, {**fields, "background": zeros_or(name, "background", background, shape)})
+        fields |= binned.counted(name, shape, counts, mask_safe, mask_fit, livetime, provenance)
+        binned.assign(self, {**fields, "background": binned.zeros_or(name, "background", background, shape)})
 
     def to_spectrum_dataset(
         self, on_region: Any, containment_correction: bool = False, name: str | None = None
@@ -156,8 +143,8 @@ class MapDatasetOnOff(OffMeasurement, _Cube):
     ):
         fields = _common(name, grid, energy, energy_true, exposure, psf, edisp)
         shape = (len(fields["energy"]) - 1, *grid.shape)
-        fields |= binned_fields(name, shape, counts, mask_safe, mask_fit, livetime, provenance)
-        assign(self, {**fields, **off_fields(name, shape, counts_off, acceptance, acceptance_off)})
+        fields |= binned.counted(name, shape, counts, mask_safe, mask_fit, livetime, provenance)
+        binned.assign(self, {**fields, **binned.off_fields(name, shape, counts_off, acceptance, acceptance_off)})
 
     def to_spectrum_dataset(
         self, on_region: Any, containment_correction: bool = False, name: str | None = None
@@ -179,13 +166,13 @@ Cube = MapDataset | MapDatasetOnOff
 
 
 def _common(name, grid, energy, energy_true, exposure, psf, edisp) -> dict[str, Any]:
-    energy, energy_true = edges_of(name, "energy", energy), edges_of(name, "energy_true", energy_true)
+    energy, energy_true = binned.edges_of(name, "energy", energy), binned.edges_of(name, "energy_true", energy_true)
     _check_responses(name, energy, energy_true, psf, edisp)
     return {
         "grid": grid,
-        "energy": as_float(energy),
-        "energy_true": as_float(energy_true),
-        "exposure": checked(name, "exposure", exposure, (len(energy_true) - 1, *grid.shape), EXPOSURE),
+        "energy": binned.as_float(energy),
+        "energy_true": binned.as_float(energy_true),
+        "exposure": binned.checked(name, "exposure", exposure, (len(energy_true) - 1, *grid.shape), EXPOSURE),
         "psf": psf,
         "edisp": edisp,
     }

@@ -3,7 +3,7 @@
 import re
 import zlib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from gammajax.datasets.flux_points import FluxPointsDataset
 from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
-from gammajax.io.gadf import GadfSpectrum, is_gadf, read_gadf, write_gadf
-from gammajax.io.map_dataset import is_map_dataset
+from gammajax.io.fits import open_fits
+from gammajax.io.gadf import GadfSpectrum, read_gadf, write_gadf
+from gammajax.io.maps import hdu_list
 from gammajax.io.ogip import Grouping, OgipSpectrum, read_ogip
 from gammajax.io.ogip_write import write_ogip
 
@@ -42,21 +43,32 @@ def read_dataset(
     """
     if kind is not None and kind not in _TYPES:
         raise DatasetError(f"{path}: {name} is of type {kind!r}, which cannot be read; types are {', '.join(_TYPES)}")
-    if kind in _CUBES or (kind is None and is_map_dataset(path)):
+    if kind == FluxPointsDataset.__name__:
+        return FluxPointsDataset.read(path, name=name, stat_type=cast(Any, stat_type or "chi2"))
+    layout = "cube" if kind in _CUBES else _layout(path)
+    if layout == "cube" and kind in (None, *_CUBES):
         cube = read_cube(path, name)
         if kind is not None and type(cube).__name__ != kind:
             holds = type(cube).__name__
             raise DatasetError(f"{path} holds a {holds}: list {cube.name} as {holds}, not as {kind}")
         return cube
-    if kind == FluxPointsDataset.__name__:
-        return FluxPointsDataset.read(path, name=name, stat_type=cast(Any, stat_type or "chi2"))
-    gadf = is_gadf(path)
+    gadf = layout == "region"
     dataset = _from_gadf(read_gadf(path), name) if gadf else _from_ogip(read_ogip(path, grouping=grouping), name)
     if kind == "SpectrumDatasetOnOff" and type(dataset) is SpectrumDataset:
         raise DatasetError(f"{path} has no off counts (BACKFILE), but {dataset.name} is listed as {kind}")
     if kind == "SpectrumDataset" and type(dataset) is not SpectrumDataset:
         raise DatasetError(f"{path} has off counts: list {dataset.name} as SpectrumDatasetOnOff, not as {kind}")
     return dataset
+
+
+def _layout(path: str | Path) -> Literal["cube", "region", "ogip"]:
+    """What a FITS file holds: images of the sky, dense or sparse, maps of a region, or else an OGIP spectrum."""
+    with open_fits(path) as hdus:
+        found = {hdu.name.upper(): hdu for hdu in hdu_list(hdus)}
+    maps = [found[name] for name in ("COUNTS", "EXPOSURE") if name in found]
+    if any(hdu.is_image or "WCSSHAPE" in hdu.header for hdu in maps):
+        return "cube"
+    return "region" if {"EXPOSURE", "EXPOSURE_BANDS"} <= found.keys() else "ogip"
 
 
 def write_dataset(dataset: Dataset, folder: Path) -> str:

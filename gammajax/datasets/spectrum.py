@@ -8,21 +8,8 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Counts, Edges, Exposure, Kernel, Mask, Scalar
-from gammajax.datasets.binned import (
-    Binned,
-    KnownBackground,
-    OffMeasurement,
-    Provenance,
-    as_float,
-    assign,
-    binned_fields,
-    checked,
-    edges_of,
-    measured,
-    off_fields,
-    origin,
-    zeros_or,
-)
+from gammajax.datasets import binned
+from gammajax.datasets.binned import Binned, KnownBackground, OffMeasurement, Provenance
 from gammajax.errors import DatasetError
 from gammajax.tables import edges_text, on_host, range_text
 from gammajax.units import EXPOSURE
@@ -35,9 +22,9 @@ class _Spectrum(Binned):
         return {
             "energy": f"{edges_text(self.energy, 'TeV')}{_used(self)}",
             "energy_true": edges_text(self.energy_true, "TeV"),
-            **measured(self, 1),
+            **binned.measured(self, 1),
             "exposure": range_text(self.exposure, "cm2 s"),
-            **origin(self),
+            **binned.origin(self),
         }
 
 
@@ -93,7 +80,9 @@ class SpectrumDataset(KnownBackground, _Spectrum, eqx.Module):
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ):
         fields = _common(name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_fit, livetime, provenance)
-        assign(self, {**fields, "background": zeros_or(name, "background", background, fields["counts"].shape)})
+        binned.assign(
+            self, {**fields, "background": binned.zeros_or(name, "background", background, fields["counts"].shape)}
+        )
 
 
 class SpectrumDatasetOnOff(OffMeasurement, _Spectrum, eqx.Module):
@@ -134,8 +123,8 @@ class SpectrumDatasetOnOff(OffMeasurement, _Spectrum, eqx.Module):
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ):
         fields = _common(name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_fit, livetime, provenance)
-        off = off_fields(name, fields["counts"].shape, counts_off, acceptance, acceptance_off)
-        assign(self, {**fields, **off})
+        off = binned.off_fields(name, fields["counts"].shape, counts_off, acceptance, acceptance_off)
+        binned.assign(self, {**fields, **off})
 
 
 Spectrum = SpectrumDataset | SpectrumDatasetOnOff
@@ -144,18 +133,18 @@ Spectrum = SpectrumDataset | SpectrumDatasetOnOff
 def _common(
     name, energy, energy_true, exposure, edisp, counts, mask_safe, mask_fit, livetime, provenance
 ) -> dict[str, Any]:
-    energy, energy_true = edges_of(name, "energy", energy), edges_of(name, "energy_true", energy_true)
+    energy, energy_true = binned.edges_of(name, "energy", energy), binned.edges_of(name, "energy_true", energy_true)
     n, m = len(energy) - 1, len(energy_true) - 1
     if edisp is None:
         if not np.array_equal(energy, energy_true):
             raise DatasetError(f"{name}: edisp may be left out only if energy and energy_true are the same axis")
         edisp = np.eye(n)
     return {
-        **binned_fields(name, (n,), counts, mask_safe, mask_fit, livetime, provenance),
-        "energy": as_float(energy),
-        "energy_true": as_float(energy_true),
-        "exposure": checked(name, "exposure", exposure, (m,), EXPOSURE),
-        "edisp": checked(name, "edisp", edisp, (m, n)),
+        **binned.counted(name, (n,), counts, mask_safe, mask_fit, livetime, provenance),
+        "energy": binned.as_float(energy),
+        "energy_true": binned.as_float(energy_true),
+        "exposure": binned.checked(name, "exposure", exposure, (m,), EXPOSURE),
+        "edisp": binned.checked(name, "edisp", edisp, (m, n)),
     }
 
 

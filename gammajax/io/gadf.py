@@ -47,12 +47,6 @@ _PER_ENERGY = ("counts", "background", "counts_off", "acceptance", "acceptance_o
 _RECO, _TRUE = ("E_MIN", "E_MAX"), ("ENERGY_TRUE_MIN", "ENERGY_TRUE_MAX")
 
 
-def is_gadf(path: str | Path) -> bool:
-    """True if a file holds region maps (an EXPOSURE table with bands) rather than an OGIP spectrum."""
-    with open_fits(path) as hdus:
-        return {"EXPOSURE", "EXPOSURE_BANDS"} <= {hdu.name.upper() for hdu in tables(hdus)}
-
-
 def read_gadf(path: str | Path) -> GadfSpectrum:
     """Read a spectrum from Gammapy's dataset file. Raises `MissingFile` or `FileFormatError`, naming HDU and column."""
     path = Path(path)

@@ -141,12 +141,6 @@ def read_map_dataset(
         )
 
 
-def is_map_dataset(path: str | Path) -> bool:
-    """True if a file holds counts or responses in images of the sky."""
-    with open_fits(path) as hdus:
-        return any(one.is_image and one.name.upper() in (*_CUBES, "EXPOSURE") for one in hdu_list(hdus))
-
-
 _CUBES = ("COUNTS", "BACKGROUND", "COUNTS_OFF", "ACCEPTANCE", "ACCEPTANCE_OFF", "MASK_SAFE", "MASK_FIT")
 
 

@@ -6,24 +6,24 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from gammajax._typing import Array, Bool, Scalar
+from gammajax._typing import Scalar
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.groups import Group
 from gammajax.likelihood.terms import Bins, group_background, group_derivatives
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
+from gammajax.predict.bend import Acting
 from gammajax.predict.groups import Prediction, predict, weighted
 
 Measure = Callable[[Group, Prediction], Bins]
-Acts = Bool[Array, "model dataset"]
 
 
-def group_total(measure: Measure, models: Sequence[SkyModel | Nuisance], acts: Acts, group: Group) -> Scalar:
+def group_total(measure: Measure, models: Sequence[SkyModel | Nuisance], acts: Acting, group: Group) -> Scalar:
     """Sum over all bins of `group_stat` or `group_deviance`, as `measure` says."""
     return (_of_cubes if isinstance(group, CubeGroup) else _plain)(models, acts, group, measure=measure)
 
 
-def _plain(models, acts: Acts, group: Group, *, measure: Measure) -> Scalar:
+def _plain(models, acts: Acting, group: Group, *, measure: Measure) -> Scalar:
     return jnp.sum(measure(group, predict(models, acts, group)))
 
 

@@ -21,9 +21,10 @@ from gammajax.predict.closed import cutout, dispersion, parts, places, window
 def weighted_near(
     reach: int, order: int, x: tuple[Scalar, ...], weights: Float[Array, "bin"], cube: CubeGroup
 ) -> Callable[..., Float[Array, "energy_true"]]:
-    """Weighted sums over the bins per unit of flux at each true energy, as a function of pixel and width near `x`.
+    """Weighted sums of counts per unit of flux [cm2 s] in each bin of true energy, as a function of a source near `x`.
 
-    All its derivatives up to `order` are right at `x`.
+    `x` is its place (x, y) in pixels, and its width [deg] unless it is a point; up to `reach` pixels from there are
+    summed. All derivatives up to `order` are right at `x`.
     """
     pixel, sigma = _split(x)
     first, size = window(pixel, cube, reach)

@@ -90,6 +90,18 @@ def test_one_file_alone(tmp_path):
         np.testing.assert_array_equal(back.counts, one.counts)
 
 
+def test_another_background():
+    for dataset in (cube(), *counting(n=1, background=3.0)):
+        twice = dataset.with_background(2.0 * np.asarray(dataset.background))
+        np.testing.assert_array_equal(twice.background, 2.0 * dataset.background)
+        assert np.sum(dataset.background) > 0
+        assert np.sum(dataset.with_background(None).background) == 0
+        with pytest.raises(DatasetError, match=f"{dataset.name}: background has shape .* its axes ask for"):
+            dataset.with_background(np.ones(2))
+        with pytest.raises(DatasetError, match=f"{dataset.name}: background holds .* negative values"):
+            dataset.with_background(-1.0 * np.ones(dataset.counts.shape))
+
+
 def test_many_datasets_keep_their_order(tmp_path):
     made = on_off(n=12)
     assert gj.Datasets.read(made.write(tmp_path / "d.hdf5")).names == made.names

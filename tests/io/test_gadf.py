@@ -7,7 +7,7 @@ from made_spectra import counting, on_off
 
 import gammajax as gj
 from gammajax.errors import DatasetError, FileFormatError
-from gammajax.io.gadf import is_gadf, read_gadf, write_gadf
+from gammajax.io.gadf import read_gadf, write_gadf
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_both_kinds_in_one_folder_keep_their_statistic(tmp_path, source):
 
 def test_formats_are_told_apart(file, tmp_path):
     on_off(n=1).write(tmp_path)
-    assert is_gadf(file)
-    assert not is_gadf(tmp_path / "pha_d0.fits")
+    kinds = [type(gj.Datasets.read(path)[0]) for path in (file, tmp_path / "pha_d0.fits")]
+    assert kinds == [gj.SpectrumDataset, gj.SpectrumDatasetOnOff]
 
 
 def test_on_off_maps(file, tmp_path):

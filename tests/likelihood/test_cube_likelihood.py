@@ -67,7 +67,7 @@ def bin_by_bin(problem, z):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_derivatives_are_those_bin_by_bin(data, shape):
-    """First ones in reverse mode, second ones in both; of the exposure too, which is no parameter."""
+    """Gradient and Hessian; and by differences the slope in the exposure, which is no parameter."""
     problem = Problem(data, models(SHAPES[shape]).free("bkg.spectral.norm"))
     for derivative in (jax.grad, jax.hessian):
         found, expected = (jax.jit(derivative(f, argnums=1))(problem, problem.start) for f in (stat, bin_by_bin))
