@@ -10,13 +10,13 @@ from astropy.time import Time
 
 from gammajax.data.times import any_year, as_interval, iso
 from gammajax.errors import ConfigError
-from gammajax.io.dl3 import TimeReference
+from gammajax.io.dl3 import GTITable, TimeReference
 from gammajax.tables import html_summary
 from gammajax.units import to_number
 
 
-@dataclass(frozen=True, repr=False)
-class GTI:
+@dataclass(frozen=True, repr=False, eq=False)
+class GTI(GTITable):
     """Intervals during which the telescope took usable data: start, stop [s since `reference`].
 
     Kept as in the file: rows may overlap, repeat and come in any order. `union`, `intersection`, `difference` and
@@ -24,9 +24,10 @@ class GTI:
     the first, in elapsed SI seconds.
     """
 
-    start: np.ndarray
-    stop: np.ndarray
-    reference: TimeReference
+    @classmethod
+    def from_table(cls, table: GTITable | None) -> "GTI | None":
+        """What a file holds; None where it holds none."""
+        return None if table is None else cls(table.start, table.stop, table.reference)
 
     @classmethod
     def from_intervals(cls, intervals: Any, reference: TimeReference | None = None) -> "GTI":
@@ -41,6 +42,15 @@ class GTI:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GTI) and self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def _content(self) -> tuple[TimeReference, tuple[float, ...], tuple[float, ...]]:
+        return self.reference, tuple(self.start.tolist()), tuple(self.stop.tolist())
 
     def __repr__(self) -> str:
         many = f"{len(self)} interval{'' if len(self) == 1 else 's'}, {self.time_sum:.1f} s"

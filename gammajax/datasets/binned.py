@@ -1,6 +1,6 @@
 """What spectra and cubes share: checked fields, bins in the fit, the off measurement, what they say of themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from astropy import units as u
 from jaxtyping import ArrayLike
 
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
+from gammajax.data.gti import GTI, stack_gti
 from gammajax.errors import DatasetError
 from gammajax.tables import Shown, on_host, range_text, shape_text
 from gammajax.units import to_number, to_value
@@ -20,10 +21,22 @@ Bins = Float[Array, "*bin"]
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a dataset comes from: never used in a computation."""
+    """Where a dataset comes from, and its good time, if known: never used in a computation."""
 
     telescope: str = ""
     obs_ids: tuple[int, ...] = ()
+    gti: GTI | None = None
+
+    @classmethod
+    def merged(cls, parts: "Iterable[Provenance]") -> "Provenance":
+        """That of a stack: all telescopes and runs; the good time is known where that of all parts is."""
+        parts = list(parts)
+        gtis = [part.gti for part in parts if part.gti is not None]
+        return cls(
+            telescope="+".join(sorted({part.telescope for part in parts} - {""})),
+            obs_ids=tuple(obs_id for part in parts for obs_id in part.obs_ids),
+            gti=stack_gti(gtis).union() if parts and len(gtis) == len(parts) else None,
+        )
 
 
 class Binned(Shown):
@@ -201,6 +214,7 @@ def origin(dataset: Binned) -> dict[str, str]:
         "livetime": _hours(dataset.livetime),
         "telescope": dataset.provenance.telescope,
         "runs": f"{few}, ... ({len(ids)})" if len(ids) > 5 else few,
+        "good time": "" if dataset.provenance.gti is None else repr(dataset.provenance.gti),
     }
 
 

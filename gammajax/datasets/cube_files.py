@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammajax._typing import Edges, Float
+from gammajax.data.gti import GTI
 from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.errors import DatasetError
@@ -35,7 +36,7 @@ def read_cube(path: str | Path, name: str | None = None) -> Cube:
         "psf": found.psf,
         "edisp": edisp,
         "livetime": np.nan if found.livetime is None else found.livetime,
-        "provenance": _provenance(found.meta_table),
+        "provenance": _provenance(found),
     }
     if found.kind == "MapDataset":
         return MapDataset(**fields, background=found.background)
@@ -60,6 +61,7 @@ def write_cube(dataset: Cube, path: str | Path) -> Path:
             psf=dataset.psf,
             edisp=dataset.edisp,
             livetime=float(dataset.livetime),
+            gti=dataset.provenance.gti,
             meta_table=_meta_table(dataset.provenance),
             **arrays,
         ),
@@ -80,12 +82,11 @@ def _meta_table(provenance: Provenance) -> Table | None:
     return table
 
 
-def _provenance(table: Table | None) -> Provenance:
-    if table is None:
-        return Provenance()
+def _provenance(found: MapDatasetFile) -> Provenance:
+    table = Table() if found.meta_table is None else found.meta_table
     telescopes = {str(x).strip() for x in _cells(table, "TELESCOP")}
     known = tuple(int(i) for i in _cells(table, "OBS_ID") if str(i).strip().lstrip("-").isdigit())
-    return Provenance("+".join(sorted(telescopes - {""})), known)
+    return Provenance("+".join(sorted(telescopes - {""})), known, GTI.from_table(found.gti))
 
 
 def _cells(table: Table, name: str) -> list[Any]:

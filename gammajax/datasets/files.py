@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from gammajax.data.gti import GTI
 from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
 from gammajax.datasets.cube_files import read_cube, write_cube
@@ -109,7 +110,9 @@ def _from_ogip(found: OgipSpectrum, name: str | None) -> Dataset:
         "edisp": found.edisp,
         "mask_safe": found.quality == 0,
         "livetime": np.nan if found.exposure == _NO_LIVETIME else found.exposure,
-        "provenance": Provenance(found.telescope, (int(found.name),) if found.name.isdigit() else ()),
+        "provenance": Provenance(
+            found.telescope, (int(found.name),) if found.name.isdigit() else (), GTI.from_table(found.gti)
+        ),
     }
     if found.counts_off is None or found.backscale_off is None:
         return SpectrumDataset(**common)
@@ -129,7 +132,7 @@ def _from_gadf(found: GadfSpectrum, name: str | None) -> Dataset:
         "mask_safe": found.mask_safe,
         "mask_fit": found.mask_fit,
         "livetime": found.livetime,
-        "provenance": Provenance(found.telescope, found.obs_ids),
+        "provenance": Provenance(found.telescope, found.obs_ids, GTI.from_table(found.gti)),
     }
     if found.counts_off is None:
         return SpectrumDataset(**common, background=found.background)
@@ -158,11 +161,13 @@ def _to_ogip(dataset: SpectrumDatasetOnOff) -> OgipSpectrum:
         area=np.asarray(dataset.exposure) / livetime,
         edisp=np.asarray(dataset.edisp),
         exposure=livetime,
+        gti=dataset.provenance.gti,
     )
 
 
 def _to_gadf(dataset: SpectrumDataset) -> GadfSpectrum:
     names = ("energy", "energy_true", "exposure", "edisp", "counts", "background", "mask_safe", "mask_fit")
     arrays: dict[str, Any] = {key: np.asarray(getattr(dataset, key)) for key in names}
-    origin = {"telescope": dataset.provenance.telescope, "obs_ids": dataset.provenance.obs_ids}
+    known = dataset.provenance
+    origin: dict[str, Any] = {"telescope": known.telescope, "obs_ids": known.obs_ids, "gti": known.gti}
     return GadfSpectrum(name=dataset.name, livetime=float(dataset.livetime), **origin, **arrays)

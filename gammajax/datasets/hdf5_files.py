@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gammajax.data.gti import GTI
 from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import MapDataset, MapDatasetOnOff
 from gammajax.datasets.flux_points import FluxPointsDataset
@@ -15,6 +16,7 @@ from gammajax.datasets.groups import Dataset
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import FileFormatError, GammajaxError
 from gammajax.geom.grid import SkyGrid
+from gammajax.io.dl3 import TimeReference
 from gammajax.io.hdf5 import Node, read_tree, write_tree
 from gammajax.io.map_dataset import EdispMap, PsfMap
 
@@ -45,7 +47,9 @@ def _entry(value: Any) -> Any:
     if isinstance(value, SkyGrid):
         return value.to_text()
     if isinstance(value, Provenance):
-        return {"telescope": value.telescope, "obs_ids": np.asarray(value.obs_ids)}
+        return {"telescope": value.telescope, "obs_ids": np.asarray(value.obs_ids), "gti": _entry(value.gti)}
+    if isinstance(value, GTI):
+        return {"start": value.start, "stop": value.stop, **dataclasses.asdict(value.reference)}
     if isinstance(value, PsfMap | EdispMap):
         return _tree(value)
     if value is None or isinstance(value, str | bool):
@@ -85,7 +89,13 @@ def _array(node: Node, name: str) -> np.ndarray:
 
 def _provenance(node: Node, name: str) -> Provenance:
     part = node.group(name)
-    return Provenance(part.text("telescope"), tuple(int(x) for x in part.array("obs_ids", 1)))
+    obs_ids = tuple(int(x) for x in part.array("obs_ids", 1))
+    return Provenance(part.text("telescope"), obs_ids, _gti(part.group("gti")) if "gti" in part else None)
+
+
+def _gti(node: Node) -> GTI:
+    reference = TimeReference(node.number("mjdrefi"), node.number("mjdreff"), node.text("scale"))
+    return GTI(node.array("start", 1), node.array("stop", 1), reference)
 
 
 _READ: dict[str, Callable[[Node, str], Any]] = {

@@ -13,6 +13,8 @@ import numpy as np
 from astropy.io import fits
 
 from gammajax.errors import FileFormatError, UnitMismatch
+from gammajax.io.dl3 import GTITable, gti_table
+from gammajax.io.dl3_write import gti_hdu
 from gammajax.io.fits import ascii_text, column, column_names, find_hdu, number, open_fits, tables, text
 from gammajax.units import to_number
 
@@ -41,6 +43,7 @@ class GadfSpectrum:
     """NaN where the file does not tell: Gammapy 2.1 leaves it out, and good time intervals include the dead time."""
     telescope: str = ""
     obs_ids: tuple[int, ...] = ()
+    gti: GTITable | None = None
 
 
 _PER_ENERGY = ("counts", "background", "counts_off", "acceptance", "acceptance_off", "mask_safe", "mask_fit")
@@ -91,7 +94,7 @@ def _livetime(header: fits.Header, path: Path) -> float:
 
 
 def _origin(hdus: fits.HDUList, path: Path, header: fits.Header) -> dict[str, Any]:
-    """Telescope and observations: from Gammapy's META_TABLE, or our keywords TELESCOP and OBS_IDS."""
+    """Good time; telescope and observations from Gammapy's META_TABLE, or our keywords TELESCOP and OBS_IDS."""
     listed = [hdu for hdu in tables(hdus) if hdu.name.upper() == "META_TABLE"]
     rows: Any = listed[0].data if listed else ()
     names = set(column_names(listed[0])) if listed else set()
@@ -100,6 +103,7 @@ def _origin(hdus: fits.HDUList, path: Path, header: fits.Header) -> dict[str, An
     return {
         "telescope": ", ".join(sorted(telescopes)) or text(header, "TELESCOP"),
         "obs_ids": tuple(int(x) for x in ids if x.strip().isdigit()),
+        "gti": next((gti_table(hdu, path) for hdu in tables(hdus) if hdu.name.upper() == "GTI"), None),
     }
 
 
@@ -145,6 +149,8 @@ def write_gadf(spectrum: GadfSpectrum, path: str | Path) -> Path:
             hdus += _map_hdus(name.upper(), values, reco)
     if spectrum.edisp is not None:
         hdus += _map_hdus("EDISP", spectrum.edisp, [*reco, *true])
+    if spectrum.gti is not None:
+        hdus.append(gti_hdu(spectrum.gti))
     fits.HDUList(hdus).writeto(path, overwrite=True)
     return path
 

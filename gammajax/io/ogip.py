@@ -13,7 +13,8 @@ import numpy as np
 from astropy.io import fits
 
 from gammajax.errors import ConfigError, FileFormatError, MissingFile
-from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, text
+from gammajax.io.dl3 import GTITable, gti_table
+from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, tables, text
 from gammajax.io.paths import is_file
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class OgipSpectrum:
     edisp: np.ndarray | None
     exposure: float
     """Livetime [s]; 1 where it is unknown and `area` holds the exposure [cm2 s], as in Fermi-LAT files."""
+    gti: GTITable | None = None
 
 
 def read_ogip(pha: str | Path, *, grouping: Grouping = "ignore") -> OgipSpectrum:
@@ -59,6 +61,7 @@ def read_ogip(pha: str | Path, *, grouping: Grouping = "ignore") -> OgipSpectrum
     with open_fits(pha) as hdus:
         on = _spectrum(hdus, pha)
         energy = _ebounds(hdus, pha)[0] if "EBOUNDS" in hdus else None
+        gti = _gti(hdus, pha)
     for key, file in on.links.items():
         if not is_file(file):
             raise MissingFile(
@@ -95,6 +98,7 @@ def read_ogip(pha: str | Path, *, grouping: Grouping = "ignore") -> OgipSpectrum
         area=area,
         edisp=edisp,
         exposure=on.exposure,
+        gti=gti,
     )
     if not np.any(on.grouping < 0):
         return found
@@ -102,6 +106,15 @@ def read_ogip(pha: str | Path, *, grouping: Grouping = "ignore") -> OgipSpectrum
         log.info('%s asks to join channels (GROUPING); they are kept apart: read with grouping="apply"', pha)
         return found
     return grouped(found, on.grouping, pha)
+
+
+def _gti(hdus: fits.HDUList, pha: Path) -> GTITable | None:
+    """Good time where the file tells it; X-ray files that leave out its epoch have none that could be used."""
+    try:
+        return next((gti_table(hdu, pha) for hdu in tables(hdus) if hdu.name.upper() == "GTI"), None)
+    except FileFormatError as error:
+        log.warning("good time is not read: %s", error)
+        return None
 
 
 def _background(on: "_Spectrum", path: Path, pha: Path) -> "_Spectrum":

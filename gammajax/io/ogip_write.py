@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from gammajax.io.dl3_write import gti_hdu
 from gammajax.io.fits import ascii_text
 from gammajax.io.ogip import OgipSpectrum
 
@@ -32,6 +33,8 @@ def write_ogip(spectrum: OgipSpectrum, pha: str | Path) -> list[Path]:
     if spectrum.counts_off is not None and spectrum.backscale_off is not None:
         hdus[files["BACKFILE"]] = _pha_hdus(spectrum, spectrum.counts_off, spectrum.backscale_off, files, "BKG")
     hdus[pha] = _pha_hdus(spectrum, spectrum.counts, spectrum.backscale, files, "TOTAL")
+    if spectrum.gti is not None:
+        hdus[pha].append(gti_hdu(spectrum.gti))
     for path, tables in hdus.items():
         part = path.with_name(f".part_{path.name}")
         fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(part, overwrite=True)

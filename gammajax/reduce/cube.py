@@ -54,7 +54,7 @@ def reduce_map(
         psf=psf_map(observation, plan, rough.grid, far, weight),
         edisp=edisp_map(observation, plan, rough.grid, far, weight),
         livetime=observation.livetime,
-        provenance=Provenance(telescope=observation.telescope, obs_ids=(observation.obs_id,)),
+        provenance=Provenance(observation.telescope, (observation.obs_id,), observation.gti),
     )
     dataset = safe_cube(safe_mask, dataset, observation, offset)
     if isinstance(background, FoVBackgroundScale):

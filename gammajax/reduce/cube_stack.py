@@ -59,7 +59,7 @@ class CubeStack:
         self.sums = {name: np.zeros((n, *grid.shape)) for name in ("counts", "background", *off)}
         self.mask_safe, self.mask_fit = np.zeros((2, n, *grid.shape), dtype=bool)
         self.exposure = np.zeros((m, *grid.shape))
-        self.livetime, self.telescopes, self.obs_ids = 0.0, set(), ()
+        self.livetime, self.origins = 0.0, []
         self.psf = None if first.psf is None else _Weighted(first.psf, grid, first.name)
         self.edisp = None if first.edisp is None else _Weighted(first.edisp, grid, first.name)
 
@@ -75,8 +75,7 @@ class CubeStack:
         self.mask_safe[at] |= safe
         self.mask_fit[at] |= np.asarray(dataset.mask_fit)
         self.livetime += float(dataset.livetime) * bool(used.any())
-        self.telescopes |= {dataset.provenance.telescope} - {""}
-        self.obs_ids += dataset.provenance.obs_ids
+        self.origins.append(dataset.provenance)
         for sums, response, mask in ((self.psf, dataset.psf, used[None]), (self.edisp, dataset.edisp, safe)):
             if sums is not None:
                 sums.add(response, used, mask, at[1:], dataset.name)
@@ -113,7 +112,7 @@ class CubeStack:
             psf=psf,
             edisp=edisp,
             livetime=self.livetime,
-            provenance=Provenance(telescope="+".join(sorted(self.telescopes)), obs_ids=self.obs_ids),
+            provenance=Provenance.merged(self.origins),
         )
 
     def _added(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def reduce_observation(
         exposure=exposure,
         edisp=kernel,
         livetime=observation.livetime,
-        provenance=Provenance(telescope=observation.telescope, obs_ids=(observation.obs_id,)),
+        provenance=Provenance(observation.telescope, (observation.obs_id,), observation.gti),
     )
 
 

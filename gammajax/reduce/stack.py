@@ -50,10 +50,7 @@ def stack_spectra(datasets: Sequence[S], name: str = "stacked") -> S:
         "mask_safe": np.any(safe > 0, axis=0),
         "mask_fit": np.any(_column(datasets, "mask_fit"), axis=0),
         "livetime": float(np.sum(used * _column(datasets, "livetime"))),
-        "provenance": Provenance(
-            telescope="+".join(sorted({d.provenance.telescope for d in datasets} - {""})),
-            obs_ids=tuple(obs_id for d in datasets for obs_id in d.provenance.obs_ids),
-        ),
+        "provenance": Provenance.merged(d.provenance for d in datasets),
     }
     background = np.sum(safe * _column(datasets, "background"), axis=0)
     if not isinstance(first, SpectrumDatasetOnOff):
