@@ -6,7 +6,7 @@ the same parameters: the share of draws with the larger one is the predictive p-
 model and, as the data were used twice, less extreme than a p-value of goodness().
 
 Off counts are drawn too, around the background that the measured on and off counts make most likely at the drawn
-parameters.
+parameters. Cubes are drawn and compared pixel by pixel; of their draws the sums over the mask at each energy are kept.
 
 References: D. B. Rubin, Ann. Stat. 12, 1151 (1984); A. Gelman, X.-L. Meng & H. Stern, Stat. Sinica 6, 733 (1996).
 """
@@ -24,15 +24,16 @@ from astropy.table import Table, vstack
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.checks import whole
+from gammajax.datasets.binned import OffMeasurement
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.cube import Cube
+from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.flux_points import FluxPointsDataset
-from gammajax.datasets.groups import Dataset
-from gammajax.datasets.spectrum import SpectrumDatasetOnOff
+from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import DatasetError, PriorError
 from gammajax.infer.deviance import at, discrepancies
 from gammajax.infer.fit import Fit, make_problem
-from gammajax.infer.lanes import in_chunks, tail
+from gammajax.infer.lanes import in_chunks, most_lanes, tail
 from gammajax.infer.posterior import Posterior
 from gammajax.io.hdf5 import write_hdf5
 from gammajax.likelihood.problem import Problem, as_models
@@ -49,9 +50,9 @@ QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 class Predictive:
     """Counts drawn from drawn parameters, and how the measured ones compare.
 
-    `counts[name][draw, bin]` are on counts of each dataset, `counts_off[name]` off counts of on-off data; `drawn` and
-    `measured` hold the discrepancies of drawn and measured counts, one per draw. `source` is "priors", "fit" or
-    "posterior".
+    `counts[name][draw, bin]` are on counts of each dataset, of cubes the sums over their mask at each energy,
+    `counts_off[name]` off counts of on-off data; `drawn` and `measured` hold the discrepancies of drawn and measured
+    counts, one per draw. `source` is "priors", "fit" or "posterior".
     """
 
     datasets: Datasets
@@ -61,6 +62,17 @@ class Predictive:
     drawn: dict[str, np.ndarray]
     measured: dict[str, np.ndarray]
     parameters: np.ndarray
+
+    def observed(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Measured on counts of a dataset at each energy, of cubes summed over the mask, and which energies are in use.
+
+        Raises `UnknownDataset`.
+        """
+        dataset: Any = self.datasets[name]
+        counts, mask = np.asarray(dataset.counts), np.asarray(dataset.mask)
+        if not isinstance(dataset, Cube):
+            return counts, mask
+        return np.where(mask, counts, 0.0).sum(axis=(1, 2)), mask.any(axis=(1, 2))
 
     def quantiles(self, name: str, quantiles: Sequence[float] = QUANTILES) -> np.ndarray:
         """Quantiles of the on counts in each bin of a dataset, shape (quantile, bin). Raises `UnknownDataset`."""
@@ -76,13 +88,13 @@ class Predictive:
 
     @property
     def table(self) -> Table:
-        """One row per bin in use: dataset, energies [TeV], counts, quantiles, two-sided p-value of the bin."""
+        """One row per bin in use (of cubes: per energy): dataset, energies [TeV], counts, quantiles, two-sided p-value of the bin."""
         parts = [self._rows(dataset) for dataset in self.datasets]
         return vstack(parts)
 
     def _rows(self, dataset: Any) -> Any:
-        mask, edges = np.asarray(dataset.mask), np.asarray(dataset.energy)
-        counts, drawn = np.asarray(dataset.counts), self.counts[dataset.name]
+        edges, drawn = np.asarray(dataset.energy), self.counts[dataset.name]
+        counts, used = self.observed(dataset.name)
         n = len(drawn)
         # The measurement counts as one of the draws.
         above, below = (np.sum(x, axis=0) + 1.0 for x in (drawn >= counts, drawn <= counts))
@@ -94,7 +106,7 @@ class Predictive:
             **{f"q{100 * q:g}": row for q, row in zip(QUANTILES, self.quantiles(dataset.name), strict=True)},
             "p_value": np.minimum(2.0 * np.minimum(above, below) / (n + 1.0), 1.0),
         }
-        return make_table(columns, ["energy_min", "energy_max"], p_value=".3g")[mask]
+        return make_table(columns, ["energy_min", "energy_max"], p_value=".3g")[used]
 
     def write(self, path: str | Path) -> Path:
         """Write drawn counts, parameters and discrepancies as HDF5."""
@@ -134,14 +146,14 @@ def predictive(
     draws = whole(draws, "draws")
     if points := [d.name for d in datasets if isinstance(d, FluxPointsDataset)]:
         raise DatasetError(f"{', '.join(points)} hold flux points, which have no counts: check them apart from spectra")
-    if cubes := [d.name for d in datasets if isinstance(d, Cube)]:
-        raise DatasetError(f"{', '.join(cubes)}: predictive checks take no cubes; goodness() does")
     pick, poisson = jax.random.split(key)
     source, parameters = _parameters(models, pick, draws)
-    problem = make_problem(datasets, as_models(models), nodes=models.nodes if isinstance(models, Fit) else 4)
-    most = min(_LANES, 1 << (draws - 1).bit_length())
+    problem = make_problem(
+        datasets, as_models(models), nodes=models.nodes if isinstance(models, Fit) else 4, dense=True
+    )
+    most = min(_LANES, most_lanes(problem), 1 << (draws - 1).bit_length())
     filled = np.resize(parameters, (-(-draws // most) * most, parameters.shape[1]))
-    counts, drawn, measured = in_chunks(partial(_draw, problem, jax.device_put(filled), poisson), draws, _LANES)
+    counts, drawn, measured = in_chunks(partial(_draw, problem, jax.device_put(filled), poisson), draws, most)
     on, off = _by_name(datasets, problem, counts)
     names = ("deviance", "largest")
     return Predictive(
@@ -190,9 +202,15 @@ def _draw(problem: Problem, parameters: Float[Array, "draw free"], key: Array, c
     def one(natural: Array, key: Array):
         z = problem.layout.to_z(natural)
         counts = jax.tree.map(lambda x: x[0], draw(at(problem, z), key, 1))
-        return counts, discrepancies(problem.with_counts(counts), z), discrepancies(problem, z)
+        kept = tuple(_per_energy(group, drawn) for group, drawn in zip(problem.groups, counts, strict=True))
+        return kept, discrepancies(problem.with_counts(counts), z), discrepancies(problem, z)
 
     return jax.vmap(one)(mine, jax.random.split(jax.random.fold_in(key, chunk), lanes))
+
+
+def _per_energy(group: Group, counts: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Of cubes the sums over the mask at each energy, of spectra all bins."""
+    return tuple(x[:, group.place.shape[1] :] for x in counts) if isinstance(group, CubeGroup) else counts
 
 
 def _by_name(datasets: Datasets, problem: Problem, counts) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -200,9 +218,9 @@ def _by_name(datasets: Datasets, problem: Problem, counts) -> tuple[dict[str, np
     for group, arrays in zip(problem.groups, counts, strict=True):
         for row, position in enumerate(np.asarray(group.index).tolist()):
             dataset = datasets[position]
-            n = len(dataset.mask)
+            n = len(dataset.counts)
             on[dataset.name] = arrays[0][:, row, :n]
-            if isinstance(dataset, SpectrumDatasetOnOff):
+            if isinstance(dataset, OffMeasurement):
                 off[dataset.name] = arrays[1][:, row, :n]
     order = datasets.names
     return {x: on[x] for x in order}, {x: off[x] for x in order if x in off}

@@ -2,8 +2,6 @@
 
 from typing import Any, ClassVar
 
-import jax.numpy as jnp
-
 from gammajax._typing import Scalar
 from gammajax.errors import ModelError
 from gammajax.models.nuisance import Nuisance
@@ -69,13 +67,3 @@ class FoVBackground(Nuisance):
 
     def background(self, energy: Scalar) -> Scalar:
         return self.spectral.dnde(energy)
-
-    def over_field(self, lon: Scalar, lat: Scalar, x: Scalar, y: Scalar) -> Scalar:
-        """Factor in one direction, beside that of `background`.
-
-        (lon, lat) [deg] is the direction in the frame of `spatial` if that is a spatial model, (x, y) [deg] the offset
-        from the centre of the map; one pair is used.
-        """
-        if self.spatial is None:
-            return jnp.ones_like(x)
-        return self.spatial.factor(x, y) if isinstance(self.spatial, FoVGradient) else self.spatial.brightness(lon, lat)

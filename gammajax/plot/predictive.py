@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gammajax.checks import names
-from gammajax.datasets.cube import Cube
 from gammajax.errors import DatasetError
 from gammajax.infer.predictive import Predictive
 from gammajax.plot.panels import Many, panels
@@ -35,8 +34,9 @@ def plot_predictive(predictive: Predictive, datasets: Any = None, *, axes: Many 
     """Counts per bin against the central 68 and 95 % of the drawn ones and their median; below, in errors.
 
     The lower panels show (counts - median) / sqrt(mean of the draws), with the same bands. Two panels for each dataset;
-    `datasets` picks by name, `axes`: (counts, deviation) of one. Bins outside the mask are left out.
-    Raises `UnknownDataset` for an unknown name, `DatasetError` for cubes and without a bin.
+    `datasets` picks by name, `axes`: (counts, deviation) of one. Bins outside the mask are left out; of cubes the counts
+    are summed over it.
+    Raises `UnknownDataset` for an unknown name, `DatasetError` without a bin.
 
     >>> plot_predictive(gj.predictive(datasets, posterior, key=2))                      # doctest: +SKIP
     """
@@ -44,8 +44,6 @@ def plot_predictive(predictive: Predictive, datasets: Any = None, *, axes: Many 
     shown: list[Any] = [predictive.datasets[name] for name in chosen]
     if empty := [d.name for d in shown if not np.asarray(d.mask).any()] or (["no dataset"] if not shown else []):
         raise DatasetError(f"{', '.join(empty)}: there is no bin to plot")
-    if cubes := [d.name for d in shown if isinstance(d, Cube)]:
-        raise DatasetError(f"{', '.join(cubes)}: only spectra have bands of counts; see plot_residual_map() for cubes")
     columns = min(4, math.ceil(math.sqrt(len(shown))))
     rows = math.ceil(len(shown) / columns)
     with style():
@@ -75,8 +73,8 @@ def plot_predictive(predictive: Predictive, datasets: Any = None, *, axes: Many 
 
 
 def _draw(upper: Axes, lower: Axes, predictive: Predictive, dataset: Any) -> None:
-    edges, used = np.asarray(dataset.energy), np.asarray(dataset.mask)
-    counts = np.asarray(dataset.counts)
+    edges = np.asarray(dataset.energy)
+    counts, used = predictive.observed(dataset.name)
     low_2, low, median, high, high_2 = np.where(used, predictive.quantiles(dataset.name), np.nan)
     scale = np.sqrt(np.maximum(predictive.counts[dataset.name].mean(axis=0), 1e-9))
     x = np.sqrt(edges[1:] * edges[:-1])

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from gammajax._typing import Array, Bool, Float
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.groups import Group
-from gammajax.models.background import FoVBackground, FoVGradient
+from gammajax.models.background import FoVBackground
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
+from gammajax.predict.field import over_field
 
 Acting = Bool[Array, "model dataset"]
 Nodes = Float[Array, "axis energy_true node"]
@@ -25,7 +26,7 @@ def bent(
     `exposed` have no exposure that a nuisance could change.
     """
     nodes, weights = group.nodes, group.node_weights
-    for model, seen in _nuisances(models, acts):
+    for _, model, seen in _nuisances(models, acts):
         on_axis = jnp.zeros(nodes.shape[0], bool).at[group.axis].set(seen)[:, None, None]
         if exposed and model.bends("efficiency"):
             weights = jnp.where(on_axis, weights * _mapped(model.efficiency, group.nodes), weights)
@@ -39,23 +40,21 @@ def bent(
 def background_scale(models: Sequence[SkyModel | Nuisance], acts: Acting, group: Group) -> Array | None:
     """Factor on the background of each bin; None where no model touches it: one."""
     total = None
-    for model, seen in _nuisances(models, acts):
+    for i, model, seen in _nuisances(models, acts):
         if model.bends("background"):
             factor = _mapped(model.background, group.energy)
-            if (
-                isinstance(group, CubeGroup)
-                and isinstance(model, FoVBackground)
-                and isinstance(model.spatial, FoVGradient)
-            ):
-                # Linear in the place, so the mean place of a sum stands for all of it.
-                factor *= jax.vmap(jax.vmap(model.spatial.factor))(group.field[..., 0], group.field[..., 1])
+            if isinstance(group, CubeGroup) and isinstance(model, FoVBackground):
+                field = over_field(model, group.plans[i], group)
+                factor = factor if field is None else factor * field
             factor = jnp.where(seen[:, None], factor, 1.0)
             total = factor if total is None else total * factor
     return total
 
 
-def _nuisances(models: Sequence[SkyModel | Nuisance], acts: Acting) -> list[tuple[Nuisance, Array]]:
-    return [(model, seen) for model, seen in zip(models, acts, strict=True) if isinstance(model, Nuisance)]
+def _nuisances(models: Sequence[SkyModel | Nuisance], acts: Acting) -> list[tuple[int, Nuisance, Array]]:
+    """Which of the models are nuisances, and on which datasets they act."""
+    pairs = enumerate(zip(models, acts, strict=True))
+    return [(i, model, seen) for i, (model, seen) in pairs if isinstance(model, Nuisance)]
 
 
 def _mapped(method, energy: Array) -> Array:

@@ -25,15 +25,14 @@ from gammajax.models.sky import AppliedIRF, SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
 from gammajax.numeric.each import each
-from gammajax.numeric.pixel import TO_ICRS
 from gammajax.numeric.safe import safe_divide
-from gammajax.numeric.sphere import unit_vector
 from gammajax.numeric.tower import tower, tower_near
 from gammajax.params.field import ParamSpec, spec_of
 from gammajax.params.tree import fill, has_weights, slots
 from gammajax.predict.after import closed_after, dispersed, per_unit
 from gammajax.predict.bend import bent
 from gammajax.predict.closed import counts_closed, cutout, dispersion, pixels_per_degree
+from gammajax.predict.field import directions
 from gammajax.predict.template import template_counts
 from gammajax.predict.weigh import weighted_near
 
@@ -315,7 +314,7 @@ def convolved(images: Float[Array, "*n lat lon"], kernels: Float[Array, "*n row 
 
 def _brightness(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Array) -> Array:
     """Mean brightness in each pixel [sr-1], at each node of each true-energy bin if it depends on the energy."""
-    lon, lat = _directions(cube, spatial.frame, factor)
+    lon, lat = directions(cube.lon, cube.lat, cube.frame, spatial.frame, factor)
     if not spatial.energy_dependent:
         return jnp.mean(evaluate(spatial, lon, lat), axis=0)
 
@@ -323,18 +322,3 @@ def _brightness(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Arra
         return jnp.mean(jax.vmap(lambda x, y: evaluate(spatial, x, y, energy))(lon, lat), axis=0)
 
     return each(at, nodes.ravel()).reshape(*nodes.shape, *cube.lon.shape)
-
-
-def _directions(cube: CubeGroup, frame: str, factor: int) -> tuple[Array, Array]:
-    """Longitude and latitude [deg] of `factor`^2 points in each pixel, in a frame."""
-    turn = jnp.asarray(TO_ICRS[frame].T @ TO_ICRS[cube.frame])
-    vector = jnp.einsum("ij,jyx->iyx", turn, unit_vector(cube.lon, cube.lat))
-    if factor == 1:
-        points = vector[None]
-    else:
-        shift = (jnp.arange(factor) + 0.5) / factor - 0.5
-        down, right = jnp.gradient(vector, axis=(1, 2))
-        dy, dx = (x.reshape(-1, 1, 1, 1) for x in jnp.meshgrid(shift, shift))
-        points = vector[None] + dy * down[None] + dx * right[None]
-    x, y, z = jnp.moveaxis(points, 1, 0)
-    return jnp.rad2deg(jnp.arctan2(y, x)) % 360.0, jnp.rad2deg(jnp.arctan2(z, jnp.hypot(x, y)))

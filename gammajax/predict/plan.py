@@ -17,6 +17,7 @@ from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, PointSpatial, SpatialModel
 from gammajax.predict.cube import Fold, Live, Scaled, as_seen, as_template, fold
+from gammajax.predict.field import field_of
 from gammajax.predict.template import given
 
 _MOST_SAMPLES = 10
@@ -73,6 +74,8 @@ def planned(
             plans.append(given(name, model, group, datasets, seen))
         elif isinstance(model, SkyModel) and acted_on:
             plans.append(_source(name, model, models, group))
+        elif isinstance(model, FoVBackground) and acted_on:
+            plans.append(field_of(name, model, datasets))
         else:
             plans.append(None)
     return dataclasses.replace(group, plans=tuple(plans))
@@ -109,9 +112,6 @@ def _check(name: str, model: Any, datasets: Sequence[Cube]) -> None:
             f"{name} acts on {', '.join(on_off)}, whose background is measured by off counts: name other cubes in "
             f"datasets_names, drop({name!r}), or take BackgroundNorm, which acts on alpha"
         )
-    if datasets and isinstance(model, FoVBackground) and isinstance(model.spatial, SpatialModel):
-        kind = type(model.spatial).__name__
-        raise ModelError(f"{name}: the background of a cube takes FoVGradient() as its spatial model, got {kind}")
     if isinstance(model, SkyModel) and not model.apply_irf.edisp:
         for dataset in datasets:
             _check_edges(name, dataset)

@@ -113,3 +113,15 @@ def test_templates_of_counts(pair, part, tmp_path):
     models = gj.Models(extra=template)
     found, _ = gj.predict_counts(data, models)
     np.testing.assert_allclose(found, theirs(peer, models, tmp_path), rtol=1e-6, atol=1e-12)
+
+
+def test_background_with_norms_on_the_sky(pair, tmp_path):
+    data, peer = pair
+    (lon, lat), norms = CENTRE, [0.6, 1.4, 1.1, 0.8, 1.7]
+    nodes = [lon - 2, lon + 2, lon + 2, lon - 2, lon], [lat - 1.6, lat - 1.6, lat + 1.6, lat + 1.6, lat + 0.1]
+    spatial = gj.PiecewiseNormSpatial(*nodes, norms)
+    models = gj.Models(bkg=gj.FoVBackground(gj.PowerLawNorm(norm=1.2, tilt=0.1), spatial, datasets_names="cube"))
+    _, found = gj.predict_counts(data, models)
+    models.write(tmp_path / "models.yaml", gammapy=True)
+    peer.models = peer_models.Models.read(tmp_path / "models.yaml")
+    np.testing.assert_allclose(found, peer.npred_background().data, rtol=1e-5)

@@ -1,15 +1,14 @@
 """Toys of cubes: counts are drawn in every bin, and what is drawn is found again."""
 
 import numpy as np
-import pytest
-from made_cubes import CENTRE, cube, models
+from made_cubes import CENTRE, cube, models, on_off
 
 import gammajax as gj
-from gammajax.errors import DatasetError
 from gammajax.infer.lanes import LANES, most_lanes
 from gammajax.likelihood.problem import Problem
 
 POINT = models(amplitude=2e-11).freeze("bkg.*", "*.lon_0", "*.lat_0")
+SOURCE = gj.Models(src=POINT["src"])
 GAUSS = models(gj.GaussianSpatial(lon_0=CENTRE[0] + 0.03, lat_0=CENTRE[1] - 0.02, sigma=0.12), amplitude=4e-11)
 
 
@@ -42,9 +41,35 @@ def test_coverage():
     assert abs(np.mean(inside) - 0.68) < 4 * np.sqrt(0.68 * 0.32 / 128)
 
 
-def test_predictive_checks_say_that_they_take_no_cubes():
-    with pytest.raises(DatasetError, match=r"cube: predictive checks take no cubes; goodness\(\) does"):
-        gj.predictive([cube()], POINT.prior("*.index", gj.Normal(2.3, 0.1)), key=1)
+def test_predictive_checks():
+    """Counts are kept per energy, the discrepancies are those of all bins."""
+    data = gj.fake([cube()], POINT, key=2)
+    found = gj.predictive(data, gj.fit(data, POINT), key=5, draws=64)
+    assert all(0.02 < p < 0.98 for p, _ in found.p_values.values())
+    drawn, (counts, used) = found.counts["cube"], found.observed("cube")
+    mask = np.asarray(data[0].mask)
+    np.testing.assert_array_equal(counts, np.where(mask, data[0].counts, 0).sum(axis=(1, 2)))
+    assert drawn.shape == (64, 3)
+    assert used.all()
+    mean = np.where(mask, sum(gj.predict_counts(data[0], gj.fit(data, POINT))), 0).sum(axis=(1, 2))
+    assert np.all(np.abs(drawn.mean(axis=0) - mean) < 4 * np.sqrt(mean / 64))
+    np.testing.assert_allclose(drawn.var(axis=0), mean, rtol=0.8)
+    assert len(found.table) == 3
+
+
+def test_predictive_checks_find_a_wrong_model():
+    data = gj.fake([cube()], POINT, key=2)
+    wrong = gj.fit(data, POINT.freeze("*.amplitude").set("*.amplitude", 6e-11))
+    assert gj.predictive(data, wrong, key=5, draws=64).p_values["deviance"][0] < 0.05
+
+
+def test_predictive_checks_of_on_off_cubes():
+    data = gj.fake([on_off()], SOURCE, key=2)
+    found = gj.predictive(data, gj.fit(data, SOURCE), key=5, draws=64)
+    assert found.counts_off["ring"].shape == found.counts["ring"].shape == (64, 3)
+    off = np.where(data[0].mask, data[0].counts_off, 0).sum(axis=(1, 2))
+    assert np.all(np.abs(found.counts_off["ring"].mean(axis=0) - off) < 5 * np.sqrt(off))
+    assert 0.01 < found.p_values["deviance"][0] < 0.99
 
 
 def test_lanes_of_large_cubes_are_few():

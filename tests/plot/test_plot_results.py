@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.table import Table
-from made_cubes import cube
+from made_cubes import cube, models
 from scipy.stats import chi2, norm
 
 import gammajax as gj
@@ -234,8 +234,14 @@ def test_predictive_of_all_datasets(check, spectra):
         plot_predictive(check, spectra.names[0] + "x")
     with pytest.raises(DatasetError, match="no bin to plot"):
         plot_predictive(check, ())
-    with pytest.raises(DatasetError, match="cube: only spectra have bands of counts"):
-        plot_predictive(replace(check, datasets=gj.Datasets([cube()])))
+
+
+def test_predictive_of_a_cube():
+    data = gj.fake([cube()], models(), key=2)
+    fixed = gj.fit(data, models().freeze("*.lon_0", "*.lat_0"))
+    figure = plot_predictive(gj.predictive(data, fixed, key=1, draws=64))
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == ["cube"]
+    assert to_png(figure).startswith(b"\x89PNG")
 
 
 # -- limits ------------------------------------------------------------------------------------------
