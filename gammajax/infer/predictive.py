@@ -72,7 +72,7 @@ class Predictive:
         counts, mask = np.asarray(dataset.counts), np.asarray(dataset.mask)
         if not isinstance(dataset, Cube):
             return counts, mask
-        return np.where(mask, counts, 0.0).sum(axis=(1, 2)), mask.any(axis=(1, 2))
+        return np.where(mask, counts, 0.0).sum(axis=(1, 2)), np.any(mask, axis=(1, 2))
 
     def quantiles(self, name: str, quantiles: Sequence[float] = QUANTILES) -> np.ndarray:
         """Quantiles of the on counts in each bin of a dataset, shape (quantile, bin). Raises `UnknownDataset`."""
@@ -88,7 +88,10 @@ class Predictive:
 
     @property
     def table(self) -> Table:
-        """One row per bin in use (of cubes: per energy): dataset, energies [TeV], counts, quantiles, two-sided p-value of the bin."""
+        """One row per bin in use: dataset, energies [TeV], counts, quantiles, two-sided p-value of the bin.
+
+        Of cubes a row is an energy.
+        """
         parts = [self._rows(dataset) for dataset in self.datasets]
         return vstack(parts)
 
@@ -148,9 +151,8 @@ def predictive(
         raise DatasetError(f"{', '.join(points)} hold flux points, which have no counts: check them apart from spectra")
     pick, poisson = jax.random.split(key)
     source, parameters = _parameters(models, pick, draws)
-    problem = make_problem(
-        datasets, as_models(models), nodes=models.nodes if isinstance(models, Fit) else 4, dense=True
-    )
+    nodes = models.nodes if isinstance(models, Fit) else 4
+    problem = make_problem(datasets, as_models(models), nodes=nodes, dense=True)
     most = min(_LANES, most_lanes(problem), 1 << (draws - 1).bit_length())
     filled = np.resize(parameters, (-(-draws // most) * most, parameters.shape[1]))
     counts, drawn, measured = in_chunks(partial(_draw, problem, jax.device_put(filled), poisson), draws, most)

@@ -34,7 +34,7 @@ def plot_predictive(predictive: Predictive, datasets: Any = None, *, axes: Many 
     """Counts per bin against the central 68 and 95 % of the drawn ones and their median; below, in errors.
 
     The lower panels show (counts - median) / sqrt(mean of the draws), with the same bands. Two panels for each dataset;
-    `datasets` picks by name, `axes`: (counts, deviation) of one. Bins outside the mask are left out; of cubes the counts
+    `datasets` picks by name, `axes`: (counts, deviation) of one. Bins outside the mask are left out; counts of cubes
     are summed over it.
     Raises `UnknownDataset` for an unknown name, `DatasetError` without a bin.
 
