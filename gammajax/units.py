@@ -19,6 +19,8 @@ ANGLE = "deg"
 EXPOSURE = "cm2 s"
 DNDE = "cm-2 s-1 TeV-1"
 FLUX = "cm-2 s-1"
+LEAST_ENERGY = 1e-12
+"""Natural bound [TeV] of energies that must be positive: 1 eV."""
 
 
 def unit_of(text: Any) -> u.UnitBase:

@@ -31,8 +31,10 @@ def laplace(problem: Problem, z: Vector, at: Expansion) -> Laplace:
     `at` is the expansion of the statistic at `z`.
     The statistic is minus twice the log likelihood, hence the half.
     """
-    fixed = problem.layout.held | pressed(problem, z, at.gradient)
-    hessian = exact_hessian(problem, z, at)
+    layout, hessian = problem.layout, exact_hessian(problem, z, at)
+    # On a bound without influence, as the last norm of a spectrum that ended before it.
+    inert = ((z <= layout.lower) | (z >= layout.upper)) & ~(jnp.diag(hessian) > 0)
+    fixed = layout.held | pressed(problem, z, at.gradient) | inert
     masked = mask_out(0.5 * hessian, fixed)
     diagonal = jnp.diag(masked)
     size = jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))

@@ -133,10 +133,14 @@ def wstat_curvature(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
 
 
 def wstat_information(n_on: Bins, n_off: Bins, alpha: Bins, mu_sig: Bins) -> Bins:
-    """Expected second derivative of `wstat` in mu_sig, `2 / (mu_on + alpha^2 mu_off)` (Fisher information)."""
+    """Expected second derivative of `wstat` in mu_sig, `2 / (mu_on + alpha^2 mu_off)` (Fisher information).
+
+    A bin without off counts has not no background: half an off count is the least for which it stands. Else the many
+    empty bins of a spectrum would hold a source at zero flux.
+    """
     mu_on, mu_off, _ = wstat_profile(n_on, n_off, alpha, mu_sig)
     variance = jnp.where(alpha > 0, mu_on + jnp.square(alpha) * mu_off, mu_sig)
-    return 2.0 / jnp.maximum(variance, _TINY)
+    return 2.0 / jnp.maximum(variance, jnp.maximum(0.5 * alpha * (1.0 + alpha), _TINY))
 
 
 @jax.custom_jvp

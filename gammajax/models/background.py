@@ -16,7 +16,7 @@ class FoVGradient(Model):
     x and y [deg] are offsets from the centre of the map towards increasing longitude and latitude of its frame. Gammapy
     has no such model.
 
-    >>> float(FoVGradient(gradient_lon="0.1 deg-1").factor(jnp.array(2.0), jnp.array(1.0)))
+    >>> float(FoVGradient(gradient_lon="0.1 deg-1").factor(2.0, 1.0))
     1.2
     """
 

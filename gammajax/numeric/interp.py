@@ -5,6 +5,7 @@ points are bin centres, for a tabulated function they are nodes and the edges li
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -24,7 +25,8 @@ def floored_log(x: Float[Array, "..."]) -> Float[Array, "..."]:
     True
     """
     tiny = max(TINY, float(jnp.finfo(jnp.result_type(float)).tiny))
-    return jnp.log(jnp.where(x > tiny, x, tiny))
+    # Second derivatives of a logarithm at its floor overflow, and infinity times zero is no number.
+    return jnp.where(x > tiny, jnp.log(jnp.where(x > tiny, x, 1.0)), math.log(tiny))
 
 
 def bracket(points: Float[Array, "node"], x: Float[Array, "..."]) -> tuple[Int[Array, "..."], Float[Array, "..."]]:

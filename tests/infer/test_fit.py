@@ -86,6 +86,30 @@ def test_a_start_on_a_bound_leaves_it(asimov_spectra, source):
     assert found.models.value("*.beta") == pytest.approx(0.1, abs=1e-5)
 
 
+def test_a_start_without_a_source_finds_it(spectra, source):
+    """At no flux the index has no influence, and bins without off counts have no expected counts."""
+    start = gj.Models(crab=gj.SkyModel(gj.PowerLaw()))
+    few = [d.with_observed(d.counts, 0 * d.counts_off) for d in spectra]
+    for datasets in (spectra, few):
+        wanted = gj.fit(datasets, start.set("*.amplitude", 1e-11))
+        found = gj.fit(datasets, start.set("*.amplitude", 0.0))
+        assert found.success
+        assert found.stat == pytest.approx(wanted.stat, abs=1e-4)
+        assert found.steps < 15
+
+
+def test_a_parameter_on_a_bound_without_influence_leaves_the_errors_of_the_others(asimov_spectra):
+    """The last norm of a spectrum that ends before it: its logarithm has no slope at zero."""
+    norms = gj.PiecewiseNormSpectralModel([0.1, 1.0, 10.0, 100.0], [1.0, 1.0, 1.0, 0.0])
+    models = gj.Models(crab=gj.SkyModel(gj.PowerLaw(amplitude=3.8e-11, index=2.6) * norms)).freeze(
+        "*.index", "*.amplitude"
+    )
+    fit = gj.fit(asimov_spectra, models.freeze("*.norm_1"))
+    assert fit.success
+    assert "On a bound, without an error: crab.spectral.model2.norm_3" in fit.message
+    assert fit.models.error("*.norm_0") > 0
+
+
 def test_the_support_of_a_prior_is_a_bound(asimov_spectra, source):
     found = gj.fit(asimov_spectra, source.set("*.beta", 0.25).prior("*.beta", gj.Uniform(0.2, 0.5)))
     assert found.success

@@ -110,6 +110,17 @@ def test_beyond_the_table(model):
         assert np.all(np.isfinite(slope))
 
 
+def test_beyond_a_table_that_falls_nothing_is_amplified():
+    """Above the last redshift tau is linear: of a table that falls at its end it would turn negative."""
+    energy, z = np.geomspace(0.1, 10.0, 5), np.array([0.1, 0.2, 0.3])
+    falling = np.exp(-np.array([0.5, 1.0, 0.4])[:, None] * energy**0.2)
+    ends = np.exp(-np.array([0.5, 1.0, 1.5])[:, None] * np.array([0.1, 0.5, 1.0, 1.5, 0.2]))
+    for table, redshift in ((falling, 3.0), (ends, 0.2), (falling, -0.1)):
+        model = gj.EBLAbsorptionNorm(energy, z, table, redshift=redshift)
+        found = model(np.geomspace(1e-3, 1e6, 30)).value
+        assert np.all(found <= 1.0)
+
+
 def test_bounds_of_the_redshift(model):
     models = gj.Models(a=gj.SkyModel(gj.PowerLaw() * model))
     row = models.rows["a.spectral.model2.redshift"]

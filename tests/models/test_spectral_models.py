@@ -67,7 +67,8 @@ def test_edges_of_the_natural_bounds(model):
 
                 @jax.jit
                 def flux(x):
-                    return fill(model, x).dnde(jnp.asarray(2.7))
+                    # Above the reference energy: below it a cut-off at no energy is infinite.
+                    return fill(model, x).dnde(jnp.asarray(30.0))
 
                 for derived in (flux, jax.jit(jax.grad(flux)), jax.jit(jax.hessian(flux))):
                     assert np.all(np.isfinite(derived(jnp.asarray(values)))), (path, bound)
@@ -228,6 +229,25 @@ def test_templates_with_zeros():
     np.testing.assert_allclose(line([np.exp(0.5), np.exp(-3.0)]).value, [1.5, 0.0])
     root = gj.TemplateSpectralModel([1.0, np.e], [1.0, 9.0] * u.one, interp="sqrt")
     np.testing.assert_allclose(root(np.exp(0.5)).value, 4.0, rtol=1e-6)
+
+
+def test_norms_that_are_linear_may_be_negative():
+    """As in Gammapy, where a fit must be able to cross zero."""
+    norms = [1.0, 2.0, -1.0]
+    energy = jnp.asarray([0.1, 0.55, 4.0, 10.0, 20.0])
+    linear = gj.PiecewiseNormSpectralModel([0.1, 1.0, 10.0], norms, interp="lin")
+    np.testing.assert_allclose(evaluate(linear, energy), np.interp(energy, [0.1, 1.0, 10.0], norms), rtol=1e-12)
+    for interp, lower in (("lin", -np.inf), ("sqrt", 0.0), ("log", 0.0)):
+        model = gj.PiecewiseNormSpectralModel([0.1, 1.0, 10.0], interp=interp)
+        assert {spec.lower for _, spec, _ in slots(model)} == {lower}
+
+
+def test_a_smooth_break_starts_to_steepen_at_equal_indices():
+    model = gj.SmoothBrokenPowerLaw(index1=2.0, index2=2.0, beta=0.5)
+    steeper = gj.SmoothBrokenPowerLaw(index1=2.0, index2=2.0 + 1e-9, beta=0.5)
+    assert float(model.dnde(jnp.asarray(3.0))) == pytest.approx(float(steeper.dnde(jnp.asarray(3.0))), rel=1e-8)
+    slope = jax.grad(lambda i: gj.SmoothBrokenPowerLaw(index2=i, amplitude=1.0).dnde(jnp.asarray(3.0)))(2.0)
+    assert float(slope) == pytest.approx(-0.5 * np.log(3.0) * 3.0**-2.0 * 0.5, rel=1e-9)
 
 
 def test_index_one_of_the_integral_flux():

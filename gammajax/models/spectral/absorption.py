@@ -35,7 +35,8 @@ class EBLAbsorptionNorm(NormSpectralModel):
     - 0 at redshift 0, also where the table begins later, and linear in redshift above the last one (the natural
       bounds of `redshift` are 0 and the last one);
     - a falling power law in energy below the least energy, and linear in ln E above the greatest;
-    - continued as a power law in energy where the transmission underflows (below 1.2e-38).
+    - continued as a power law in energy where the transmission underflows (below 1.2e-38);
+    - never negative: where a table falls towards its end, absorption ends beyond it.
 
     >>> EBLAbsorptionNorm.read_builtin("dominguez", redshift=0.117)                     # doctest: +SKIP
     """
@@ -94,7 +95,10 @@ class EBLAbsorptionNorm(NormSpectralModel):
         i, by_energy = _hermite(self.nodes_e, x)
         j, by_redshift = _hermite(self.nodes_z, self.redshift)
         patch = self.depth[j[:, None], i[None, :]]
-        return jnp.sum(by_redshift[:, None] * by_energy[None, :] * patch)
+        depth = jnp.sum(by_redshift[:, None] * by_energy[None, :] * patch)
+        z, inner = self.redshift, (self.nodes_z[1], self.nodes_z[-2])
+        beyond = (z < inner[0]) | (z > inner[1]) | (x > self.nodes_e[-2])
+        return jnp.where(beyond, jnp.maximum(depth, 0.0), depth)
 
     def dnde(self, energy: Scalar) -> Scalar:
         return jnp.exp(-self.alpha_norm * self.optical_depth(energy))

@@ -6,7 +6,7 @@ from gammajax._typing import Scalar
 from gammajax.models.spectral.base import NormSpectralModel, SpectralModel
 from gammajax.models.spectral.closed import relative_expm1_2
 from gammajax.params.field import param
-from gammajax.units import DNDE
+from gammajax.units import DNDE, LEAST_ENERGY
 
 
 def _power(x: Scalar, alpha: Scalar) -> Scalar:
@@ -26,7 +26,7 @@ class ExpCutoffPowerLaw(SpectralModel):
     tag = ("ExpCutoffPowerLawSpectralModel", "ecpl")
     index: Scalar = param(1.5)
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     lambda_: Scalar = param(0.1, unit="TeV-1")
     alpha: Scalar = param(1.0, frozen=True)
 
@@ -41,7 +41,7 @@ class ExpCutoffPowerLawNorm(NormSpectralModel):
     tag = ("ExpCutoffPowerLawNormSpectralModel", "ecpl-norm")
     index: Scalar = param(0.0)
     norm: Scalar = param(1.0)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     lambda_: Scalar = param(0.1, unit="TeV-1")
     alpha: Scalar = param(1.0, frozen=True)
 
@@ -56,8 +56,8 @@ class ExpCutoffPowerLaw3FGL(SpectralModel):
     tag = ("ExpCutoffPowerLaw3FGLSpectralModel", "ecpl-3fgl")
     index: Scalar = param(1.5)
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
-    ecut: Scalar = param(10.0, unit="TeV")
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
+    ecut: Scalar = param(10.0, unit="TeV", lower=LEAST_ENERGY, scale="log")
 
     def dnde(self, energy: Scalar) -> Scalar:
         cut = (self.reference - energy) / self.ecut
@@ -72,8 +72,8 @@ class SuperExpCutoffPowerLaw3FGL(SpectralModel):
 
     tag = ("SuperExpCutoffPowerLaw3FGLSpectralModel", "secpl-3fgl")
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
-    ecut: Scalar = param(10.0, unit="TeV")
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
+    ecut: Scalar = param(10.0, unit="TeV", lower=LEAST_ENERGY, scale="log")
     index_1: Scalar = param(1.5)
     index_2: Scalar = param(2.0)
 
@@ -90,7 +90,7 @@ class SuperExpCutoffPowerLaw4FGL(SpectralModel):
 
     tag = ("SuperExpCutoffPowerLaw4FGLSpectralModel", "secpl-4fgl")
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     expfactor: Scalar = param(1e-14)
     index_1: Scalar = param(1.5)
     index_2: Scalar = param(2.0)
@@ -112,7 +112,7 @@ class SuperExpCutoffPowerLaw4FGLDR3(SpectralModel):
 
     tag = ("SuperExpCutoffPowerLaw4FGLDR3SpectralModel", "secpl-4fgl-dr3")
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     expfactor: Scalar = param(1e-2)
     index_1: Scalar = param(1.5)
     index_2: Scalar = param(2.0)

@@ -8,7 +8,7 @@ from gammajax._typing import Array, Float, Scalar
 from gammajax.models.spectral.base import Nodes, SpectralModel
 from gammajax.models.spectral.closed import bin_limits
 from gammajax.params.field import param
-from gammajax.units import FLUX
+from gammajax.units import FLUX, LEAST_ENERGY
 
 
 class GaussianSpectralModel(SpectralModel):
@@ -20,7 +20,7 @@ class GaussianSpectralModel(SpectralModel):
     tag = ("GaussianSpectralModel", "gauss")
     amplitude: Scalar = param(1e-12, unit=FLUX)
     mean: Scalar = param(1.0, unit="TeV")
-    sigma: Scalar = param(2.0, unit="TeV")
+    sigma: Scalar = param(2.0, unit="TeV", lower=LEAST_ENERGY)
 
     def dnde(self, energy: Scalar) -> Scalar:
         x = (energy - self.mean) / self.sigma
@@ -44,8 +44,8 @@ class LogGaussianSpectralModel(SpectralModel):
     """
 
     L: Scalar = param(1e-12, unit=FLUX)
-    Ep: Scalar = param(0.107, unit="TeV")
-    w: Scalar = param(0.776)
+    Ep: Scalar = param(0.107, unit="TeV", lower=LEAST_ENERGY)
+    w: Scalar = param(0.776, lower=1e-6)
 
     def dnde(self, energy: Scalar) -> Scalar:
         x = jnp.log(energy / self.Ep) / self.w

@@ -1,14 +1,22 @@
 """Log parabolas."""
 
 import math
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 
 from gammajax._typing import Scalar
 from gammajax.models.spectral.base import NormSpectralModel, SpectralModel
 from gammajax.params.field import param
-from gammajax.units import DNDE, to_number
+from gammajax.units import DNDE, LEAST_ENERGY, to_number
+
+M = TypeVar("M")
+
+
+def _from_log10(cls: type[M], *, beta: Any, **others: Any) -> M:
+    """The model of a `beta` that belongs to the decadic logarithm, as many publications give it."""
+    natural: Any = to_number(beta, "", "beta") / math.log(10)
+    return cls(beta=natural, **others)
 
 
 class LogParabola(SpectralModel):
@@ -16,15 +24,11 @@ class LogParabola(SpectralModel):
 
     tag = ("LogParabolaSpectralModel", "lp")
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(10.0, unit="TeV", frozen=True)
+    reference: Scalar = param(10.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     alpha: Scalar = param(2.0)
     beta: Scalar = param(1.0)
 
-    @classmethod
-    def from_log10(cls, *, beta: Any, **others: Any) -> Self:
-        """The model of a `beta` that belongs to the decadic logarithm, as many publications give it."""
-        natural: Any = to_number(beta, "", "beta") / math.log(10)
-        return cls(beta=natural, **others)
+    from_log10 = classmethod(_from_log10)
 
     def dnde(self, energy: Scalar) -> Scalar:
         x = jnp.log(energy / self.reference)
@@ -36,16 +40,12 @@ class LogParabola2(SpectralModel):
 
     tag = ("LogParabola2SpectralModel", "lp2")
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(10.0, unit="TeV", frozen=True)
+    reference: Scalar = param(10.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     alpha: Scalar = param(2.0)
     beta: Scalar = param(1.0)
-    escale: Scalar = param(1.0, unit="TeV", frozen=True)
+    escale: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
 
-    @classmethod
-    def from_log10(cls, *, beta: Any, **others: Any) -> Self:
-        """The model of a `beta` that belongs to the decadic logarithm."""
-        natural: Any = to_number(beta, "", "beta") / math.log(10)
-        return cls(beta=natural, **others)
+    from_log10 = classmethod(_from_log10)
 
     def dnde(self, energy: Scalar) -> Scalar:
         curved = self.alpha + self.beta * jnp.log(energy / self.escale)
@@ -57,15 +57,11 @@ class LogParabolaNorm(NormSpectralModel):
 
     tag = ("LogParabolaNormSpectralModel", "lp-norm")
     norm: Scalar = param(1.0)
-    reference: Scalar = param(10.0, unit="TeV", frozen=True)
+    reference: Scalar = param(10.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     alpha: Scalar = param(0.0)
     beta: Scalar = param(0.0)
 
-    @classmethod
-    def from_log10(cls, *, beta: Any, **others: Any) -> Self:
-        """The model of a `beta` that belongs to the decadic logarithm."""
-        natural: Any = to_number(beta, "", "beta") / math.log(10)
-        return cls(beta=natural, **others)
+    from_log10 = classmethod(_from_log10)
 
     def dnde(self, energy: Scalar) -> Scalar:
         x = jnp.log(energy / self.reference)

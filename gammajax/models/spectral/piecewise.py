@@ -20,8 +20,8 @@ from gammajax.params.field import ParamSpec, param, spec_of, table
 class PiecewiseNormSpectralModel(NormSpectralModel):
     """A factor with free values `norms` at the energies `energy` [TeV], constant beyond both ends.
 
-    `interp` is "log" for norms linear in ln-ln (they stay positive), "lin" for norms linear in E, "sqrt" for roots
-    linear in the root of E. The parameters are called norm_0, norm_1, ...
+    `interp` is "log" for norms linear in ln-ln, "lin" for norms linear in E (of any sign), "sqrt" for roots linear in
+    the root of E; norms of logarithms and roots cannot be negative. The parameters are called norm_0, norm_1, ...
 
     >>> PiecewiseNormSpectralModel(["0.1 TeV", "1 TeV", "10 TeV"]).norms.tolist()
     [1.0, 1.0, 1.0]
@@ -52,7 +52,8 @@ class PiecewiseNormSpectralModel(NormSpectralModel):
 
     def dnde(self, energy: Scalar) -> Scalar:
         scale = SCALES[self.interp]
-        return unscaled(jnp.interp(scale(energy), scale(self.energy), scale(self.norms)), self.interp)
+        found = jnp.interp(scale(energy), scale(self.energy), scale(self.norms))
+        return found if self.interp == "lin" else unscaled(found, self.interp)
 
     def kinks(self) -> list[float]:
         return np.asarray(self.energy).tolist()
@@ -61,8 +62,8 @@ class PiecewiseNormSpectralModel(NormSpectralModel):
         spec = spec_of(type(self).__dataclass_fields__["norms"])
         if not isinstance(spec, ParamSpec):
             return None
-        # A logarithm is interpolated: the norms cannot be negative.
-        spec = replace(spec, lower=0.0) if self.interp == "log" else spec
+        # A logarithm or a root is interpolated: the norms cannot be negative.
+        spec = spec if self.interp == "lin" else replace(spec, lower=0.0)
         return [(f"norm_{i}", spec) for i in range(np.size(self.norms))]
 
     @classmethod

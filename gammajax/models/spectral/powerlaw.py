@@ -16,7 +16,7 @@ from gammajax.models.spectral.base import Nodes, NormSpectralModel, SpectralMode
 from gammajax.models.spectral.closed import bare_weights, bin_limits, power_integral
 from gammajax.numeric.safe import safe_divide
 from gammajax.params.field import ParamSpec, param, spec_of
-from gammajax.units import DNDE, FLUX, unit_of
+from gammajax.units import DNDE, FLUX, LEAST_ENERGY, unit_of
 
 
 class ConstantSpectralModel(SpectralModel):
@@ -79,7 +79,7 @@ class PowerLaw(SpectralModel):
     tag = ("PowerLawSpectralModel", "pl")
     index: Scalar = param(2.0)
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
 
     def dnde(self, energy: Scalar) -> Scalar:
         return self.amplitude * jnp.exp(-self.index * jnp.log(energy / self.reference))
@@ -91,8 +91,8 @@ class PowerLaw2(SpectralModel):
     tag = ("PowerLaw2SpectralModel", "pl-2")
     amplitude: Scalar = param(1e-12, unit=FLUX)
     index: Scalar = param(2.0)
-    emin: Scalar = param(0.1, unit="TeV", frozen=True)
-    emax: Scalar = param(100.0, unit="TeV", frozen=True)
+    emin: Scalar = param(0.1, unit="TeV", lower=LEAST_ENERGY, frozen=True)
+    emax: Scalar = param(100.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
 
     def dnde(self, energy: Scalar) -> Scalar:
         # Energies in units of emin: the integral is of order one for any index.
@@ -106,7 +106,7 @@ class PowerLawNorm(NormSpectralModel):
     tag = ("PowerLawNormSpectralModel", "pl-norm")
     tilt: Scalar = param(0.0, frozen=True)
     norm: Scalar = param(1.0)
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
 
     def dnde(self, energy: Scalar) -> Scalar:
         return self.norm * jnp.exp(-self.tilt * jnp.log(energy / self.reference))
@@ -119,7 +119,7 @@ class BrokenPowerLaw(SpectralModel):
     index1: Scalar = param(2.0)
     index2: Scalar = param(2.0)
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    ebreak: Scalar = param(1.0, unit="TeV")
+    ebreak: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, scale="log")
 
     def dnde(self, energy: Scalar) -> Scalar:
         x = jnp.log(energy / self.ebreak)
@@ -152,16 +152,17 @@ class SmoothBrokenPowerLaw(SpectralModel):
     r"""Two power laws that pass into each other.
 
     `dnde = amplitude (E / reference)^-index1 (1 + (E / ebreak)^((index2 - index1) / b))^-b` with
-    `b = beta sign(index2 - index1)`. The formula is discontinuous where the indices are equal: its limits from both
-    sides are 2^-beta and 2^beta times the power law, which stands between them.
+    `b = beta sign(index2 - index1)`. The formula jumps where the indices are equal, from 2^beta times a power law to
+    2^-beta times it: there it is the latter, the limit of a spectrum that steepens, so that a fit can start from it
+    (Gammapy 2.1 has the power law alone).
     """
 
     tag = ("SmoothBrokenPowerLawSpectralModel", "sbpl")
     index1: Scalar = param(2.0)
     index2: Scalar = param(2.0)
     amplitude: Scalar = param(1e-12, unit=DNDE)
-    ebreak: Scalar = param(1.0, unit="TeV")
-    reference: Scalar = param(1.0, unit="TeV", frozen=True)
+    ebreak: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, scale="log")
+    reference: Scalar = param(1.0, unit="TeV", lower=LEAST_ENERGY, frozen=True)
     beta: Scalar = param(1.0, frozen=True)
 
     def dnde(self, energy: Scalar) -> Scalar:
@@ -169,5 +170,6 @@ class SmoothBrokenPowerLaw(SpectralModel):
         energy, ebreak, reference = jnp.log(energy), jnp.log(self.ebreak), jnp.log(self.reference)
         change = self.index2 - self.index1
         # softplus is ln(1 + e^x) without overflow
-        step = self.beta * jnp.sign(change) * jax.nn.softplus((energy - ebreak) * jnp.abs(change) / self.beta)
+        sign = jnp.where(change < 0, -1.0, 1.0)
+        step = self.beta * sign * jax.nn.softplus((energy - ebreak) * sign * change / self.beta)
         return self.amplitude * jnp.exp(self.index1 * (reference - energy) - step)
