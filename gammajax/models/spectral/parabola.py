@@ -1,7 +1,7 @@
 """Log parabolas."""
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -10,10 +10,8 @@ from gammajax.models.spectral.base import NormSpectralModel, SpectralModel
 from gammajax.params.field import param
 from gammajax.units import DNDE, LEAST_ENERGY, to_number
 
-M = TypeVar("M")
 
-
-def _from_log10(cls: type[M], *, beta: Any, **others: Any) -> M:
+def _from_log10(cls: Any, *, beta: Any, **others: Any) -> Any:
     """The model of a `beta` that belongs to the decadic logarithm, as many publications give it."""
     natural: Any = to_number(beta, "", "beta") / math.log(10)
     return cls(beta=natural, **others)
