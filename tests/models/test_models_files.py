@@ -3,6 +3,7 @@
 import copy
 
 import equinox as eqx
+import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 import gammajax as gj
-from gammajax.errors import GammajaxError, LinkError, ModelError, PriorError
+from gammajax.errors import FileFormatError, GammajaxError, LinkError, ModelError, PriorError
 from gammajax.io.matrix import read_matrix, write_matrix
 from gammajax.models.covariance import Covariance
 from gammajax.params.priors import Prior
@@ -153,6 +154,24 @@ def test_weights_of_another_network(tmp_path, other):
     gj.Models(n=network()).write(tmp_path / "m.yaml")
     with pytest.raises(ModelError, match=r"m\.h5: n: the weights do not fit the network: it has .* given are"):
         gj.Models.read(tmp_path / "m.yaml", like=gj.Models(n=network(**other)))
+
+
+def test_weights_kept_in_another_file(tmp_path):
+    gj.Models(n=network()).write(tmp_path / "m.yaml")
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        shape = file["0000"].shape
+        del file["0000"]
+        file.create_dataset("0000", shape, "f8", external=[("/etc/hostname", 0, 8 * int(np.prod(shape)))])
+    with pytest.raises(FileFormatError, match=r"m\.h5: '0000' keeps its numbers in another file"):
+        gj.Models.read(tmp_path / "m.yaml", like=gj.Models(n=network()))
+
+
+def test_files_of_weights_name_their_creator_and_leave_nothing_beside_them(tmp_path):
+    gj.Models(n=network()).write(tmp_path / "m.yaml")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert str(file.attrs["creator"]).startswith("gammajax ")
+        assert file.attrs["kind"] == "weights"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.h5", "m.yaml"]
 
 
 def test_an_incomplete_covariance_leaves_the_errors(three, tmp_path):
