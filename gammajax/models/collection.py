@@ -16,7 +16,7 @@ from gammajax.io.yaml import parse_yaml, read_yaml, sequence, text, write_yaml, 
 from gammajax.models.attached import with_arrays, with_files
 from gammajax.models.covariance import covariance_from_node, read_covariance
 from gammajax.models.editing import EditableMembers
-from gammajax.models.parse import Choice, Entry, from_component, links, naming
+from gammajax.models.parse import Choice, Entry, from_component, joined, links, naming
 from gammajax.models.serialise import Writer, known_to_gammapy, without_foreign_links
 from gammajax.params import table as tables
 from gammajax.params.tree import fill_weights, has_weights, slots, weight_leaves
@@ -89,7 +89,7 @@ class Models(EditableMembers):
         names = [name for name, _, _ in parts]
         if len(set(names)) < len(names):
             raise ModelError(f"model names must be unique, got {', '.join(names)}")
-        entries = {p: entry for _, _, some in parts for p, entry in some.items()}
+        entries = joined({p: entry for _, _, some in parts for p, entry in some.items()})
         return cls({name: model for name, model, _ in parts})._told(entries), entries
 
     @classmethod
@@ -154,12 +154,9 @@ class Models(EditableMembers):
         rows = dict(self._rows)
         ties = links(entries)
         for path, entry in entries.items():
-            said = {k: getattr(entry, k) for k in ("lower", "upper", "frozen", "error")}
-            row = dataclasses.replace(rows[path], **{k: v for k, v in said.items() if v is not None})
-            if entry.prior is not None and path not in ties:
-                row = dataclasses.replace(row, prior=entry.prior.in_unit(row.unit, path))
-            row.check()
-            rows[path] = row
+            said = {k: getattr(entry, k) for k in ("lower", "upper", "frozen", "error", "prior")}
+            rows[path] = dataclasses.replace(rows[path], **{k: v for k, v in said.items() if v is not None})
+            rows[path].check()
         for path, link in ties.items():
             rows[path] = tables.tied(rows, path, link)
         return self._with(rows)

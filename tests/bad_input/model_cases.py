@@ -43,6 +43,24 @@ def prior(kind, **numbers):
     return index(prior={"type": kind, "parameters": listed})
 
 
+NARROW, WIDE = (
+    {"type": "GaussianPrior", "parameters": [{"name": "mu", "value": 2.2}, {"name": "sigma", "value": sigma}]}
+    for sigma in (0.1, 1.0)
+)
+
+
+def shared(of_first, of_second):
+    """The models file with a second source whose index is that of the first, and what is said about both."""
+
+    def change(content):
+        first = content["components"][0]
+        first["spectral"]["parameters"][0].update(link="x", **of_first)
+        second = {"type": "PowerLawSpectralModel", "parameters": [{"name": "index", "link": "x", **of_second}]}
+        content["components"].append({"name": "other", "type": "SkyModel", "spectral": second})
+
+    return lambda g: g.yaml("models.yaml", change)
+
+
 def covariance(content):
     def make(g):
         (g.folder / "cov.dat").write_text(content)
@@ -90,6 +108,9 @@ FILES = [
     Case("a start where the prior is zero", prior("UniformPrior", min=3.0, max=4.0), read, OutOfBounds, "crab.spectral.index starts at 2.2", "Uniform(3, 4)"),
     Case("an own link to nothing", index(link="crab.spectral.indx", link_factor=1.0), read, LinkError, "cannot link crab.spectral.index to crab.spectral.indx, which does not exist; nearest: 'crab.spectral.index'"),
     Case("a link to itself", index(link="crab.spectral.index", link_factor=1.0), read, LinkError, "crab.spectral.index cannot be linked to itself"),
+    Case("two priors of one parameter", shared({"prior": NARROW}, {"prior": WIDE}), read, PriorError, "models.yaml: crab.spectral.index and other.spectral.index are one parameter (link: x)", "Normal(2.2, 0.1) and Normal(2.2, 1)"),
+    Case("a width below 0 at a linked parameter", shared({}, {"prior": {"type": "GaussianPrior", "parameters": [{"name": "sigma", "value": -1.0}]}}), read, PriorError, "other.spectral.index: sigma of its prior must be positive, got -1"),
+    Case("a prior beside a link with a factor", index(link="crab.spectral.amplitude", link_factor=2.0, prior=NARROW), read, PriorError, "crab.spectral.index has a prior: remove it before linking, or place it on crab.spectral.amplitude"),
     Case("a covariance that is absent", lambda g: g.yaml("models.yaml", lambda c: c.update(covariance="cov.dat")), read, MissingFile, "cov.dat does not exist"),
     Case("a covariance that is no table", covariance("hello\nworld\n"), read, FileFormatError, "cov.dat is no table of parameters and a matrix"),
     Case("a covariance that is not square", oblong, read, FileFormatError, "cov.dat must hold a square matrix, it has 2 names and shape (2, 1)"),
