@@ -104,7 +104,7 @@ def _off_positions(run: Observation, on: Circle, number: int, mask: Any) -> tupl
 def _counts(
     run: Observation, on: Circle, off: tuple[Any, ...], edges: np.ndarray, band: tuple[float, ...] | None
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    events = run.events if band is None else run.events.select_energy(*band)
+    events = run.events if band is None else run.events.select_energy(band)
     histograms = [np.histogram(separation(one.ra, one.dec, events.ra, events.dec) ** 2, edges)[0] for one in (on, *off)]
     return histograms[0], np.sum(histograms[1:], axis=0), len(off)
 

@@ -29,6 +29,14 @@ def spectral(**changes):
     return lambda g: g.yaml("models.yaml", lambda c: c["components"][0]["spectral"].update(changes))
 
 
+def product_with_a_base(g):
+    def change(content):
+        parts = {"model1": content["components"][0]["spectral"], "model2": {"type": "NormSpectralModel"}}
+        content["components"][0]["spectral"] = {"type": "CompoundSpectralModel", **parts, "operator": "mul"}
+
+    return g.yaml("models.yaml", change)
+
+
 def source(**changes):
     return lambda g: g.yaml("models.yaml", lambda c: c["components"][0].update(changes))
 
@@ -98,6 +106,9 @@ FILES = [
     Case("a misspelt key of a parameter", index(vlaue=2.0), read, FileFormatError, "crab.spectral.index has the unknown key 'vlaue'; nearest: 'value'"),
     Case("a value that is text", index(value="two"), read, FileFormatError, "value of crab.spectral.index must be a number, got 'two'"),
     Case("a value that is NaN", index(value=float("nan")), read, OutOfBounds, "models.yaml: crab.spectral.index starts at nan", "finite value"),
+    Case("a value that is a flag", index(value=True), read, FileFormatError, "value of crab.spectral.index must be a number, got True"),
+    Case("a base of models", spectral(type="NormSpectralModel"), read, ModelError, "crab.spectral has the unknown type 'NormSpectralModel'", "'PowerLawNormSpectralModel'"),
+    Case("a base inside of a product", product_with_a_base, read, ModelError, "crab.spectral.model2 has the unknown type 'NormSpectralModel'"),
     Case("a unit of another kind", index(unit="TeV"), read, UnitMismatch, "crab.spectral.index is of kind dimensionless, got the unit 'TeV'"),
     Case("a unit that is none", index(unit="Tev"), read, UnitMismatch, "models.yaml: crab.spectral.index: 'Tev' is not a unit", "TeV"),
     Case("contradictory bounds in a file", index(min=3.0, max=1.0), read, OutOfBounds, "crab.spectral.index: the lower bound must be below the upper one, got [3, 1]"),
