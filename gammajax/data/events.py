@@ -20,7 +20,7 @@ from gammajax.io.dl3 import TimeReference
 from gammajax.io.regions import region as as_region
 from gammajax.numeric.sphere import mean_direction, separation
 from gammajax.tables import Shown, range_text
-from gammajax.units import to_number, to_pair, to_value
+from gammajax.units import to_pair, to_value
 
 _KNOWN = ("time", "ra", "dec", "energy", "event_id")
 _UNITS = {"time": "s", "ra": "deg", "dec": "deg", "energy": "TeV"}
@@ -106,9 +106,9 @@ class Events(Shown):
             columns={name: x[rows] for name, x in self.columns.items()},
         )
 
-    def select_energy(self, energy_min: Any, energy_max: Any) -> "Events":
-        """Events with energy_min <= energy < energy_max: quantities, text such as '1 TeV', numbers in TeV."""
-        low, high = to_number(energy_min, "TeV", "energy_min"), to_number(energy_max, "TeV", "energy_max")
+    def select_energy(self, energy_range: Any) -> "Events":
+        """Events with energy_min <= energy < energy_max; the pair holds quantities, text such as '1 TeV', or TeV."""
+        low, high = to_pair(energy_range, "TeV", "energy range")
         return self.select((self.energy >= low) & (self.energy < high))
 
     def select_time(self, interval: Any, inverted: bool = False) -> "Events":

@@ -8,11 +8,11 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from gammajax.data.times import any_year, as_interval, iso
+from gammajax.data.times import any_year, as_interval, as_times, iso
 from gammajax.errors import ConfigError
 from gammajax.io.dl3 import GTITable, TimeReference
 from gammajax.tables import html_summary
-from gammajax.units import to_number
+from gammajax.units import to_number, to_value
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -21,8 +21,17 @@ class GTI(GTITable):
 
     Kept as in the file: rows may overlap, repeat and come in any order. `union`, `intersection`, `difference` and
     `select_time` give sorted, disjoint intervals of positive length; a second GTI is converted to the reference of
-    the first, in elapsed SI seconds.
+    the first, in elapsed SI seconds. Raises `ConfigError` unless there is a stop for each start.
     """
+
+    def __post_init__(self) -> None:
+        for name in ("start", "stop"):
+            seconds = to_value(getattr(self, name), "s", f"{name} of the good time")
+            object.__setattr__(self, name, np.atleast_1d(np.asarray(seconds, dtype=float)))
+        if self.start.ndim != 1 or self.start.shape != self.stop.shape:
+            raise ConfigError(
+                f"good time has a stop for each start, got {self.start.size} starts and {self.stop.size} stops"
+            )
 
     @classmethod
     def from_table(cls, table: GTITable | None) -> "GTI | None":
@@ -100,14 +109,18 @@ class GTI(GTITable):
         shift = reference.seconds_from(self.reference)
         return GTI(self.start + shift, self.stop + shift, reference)
 
-    def contains(self, time: np.ndarray) -> np.ndarray:
-        """True for the times [s since the reference] in an interval, start included and stop excluded.
+    def contains(self, time: Any) -> np.ndarray:
+        """True for the times in an interval, start included and stop excluded.
+
+        Numbers are seconds since the reference; an astropy `Time`, text or dates are times as in `select_time`.
 
         >>> gti = GTI(np.array([0.0, 10.0]), np.array([5.0, 12.0]), TimeReference(51544, 0.0, "tt"))
         >>> gti.contains(np.array([4.0, 5.0, 11.0])).tolist(), gti.time_sum
         ([True, False, True], 7.0)
         """
-        return _covers(self.union(), np.asarray(time))
+        numbers = not isinstance(time, Time) and np.asarray(time).dtype.kind in "iuf"
+        seconds = to_value(time, "s", "time") if numbers else self.reference.to_seconds(as_times(time, "time"))
+        return _covers(self.union(), np.asarray(seconds))
 
     def union(self, other: "GTI | None" = None, gap: Any = 0.0) -> "GTI":
         """All time in this GTI, or in the other: rows that overlap or touch become one.

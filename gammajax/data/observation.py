@@ -347,7 +347,7 @@ class Observation(Shown):
         if not callable(select):
             raise ConfigError(
                 f"select is a function of the event list, got {type(select).__name__}: for example "
-                "lambda events: events.select_energy('1 TeV', '10 TeV')"
+                "lambda events: events.select_energy(('1 TeV', '10 TeV'))"
             )
         if not 0 <= livetime_fraction <= 1:
             raise ConfigError(f"livetime_fraction must be in 0..1, got {livetime_fraction}")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
+from astropy import units as u
 from astropy.time import Time
 from erfa import ErfaWarning
 
@@ -25,7 +26,8 @@ def as_time(given: Any, what: str = "time") -> Time:
     """One time.
 
     `given` is an astropy `Time`, taken as it is; text such as "2006-07-29", "2006-07-29T22:00" or "2006-07-29 22:00",
-    which is UTC unless it ends in another scale ("2006-07-29T22:00 TT"); a Python date, or a number, the MJD (UTC).
+    which is UTC unless it ends in another scale ("2006-07-29T22:00 TT"); a Python date, or a number, the MJD (UTC),
+    which may have the unit day.
     Raises `ConfigError`, naming `what`, for anything else.
 
     >>> as_time("2006-07-29T22:00").scale, float(as_time("2006-07-29 TT").mjd), float(as_time(53945.0).mjd)
@@ -92,6 +94,8 @@ def _parsed(given: Any) -> Time:
         return cast(Time, Time(given, scale="utc"))
     if isinstance(given, np.datetime64):
         return cast(Time, Time(given, scale="utc"))
+    if isinstance(given, u.Quantity) and given.unit == u.day:
+        given = given.value
     if isinstance(given, bool) or not isinstance(given, int | float | np.integer | np.floating):
         raise TypeError(type(given).__name__)
     if not _MJD[0] <= given <= _MJD[1]:

@@ -40,20 +40,13 @@ class Datasets(Sequence[Dataset]):
             raise DatasetError(f"dataset names must be unique; given more than once: {', '.join(double)}")
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Read a datasets YAML of Gammapy (files are relative to it), an HDF5 file of gammajax, or a FITS file.
+    def read(cls, paths: str | Path | Iterable[str | Path]) -> Self:
+        """Read a datasets YAML of Gammapy (files are relative to it), an HDF5 file of gammajax, or a FITS file; or
+        several such files.
 
         A FITS file holds one dataset: a cube or a spectrum that Gammapy wrote, or an OGIP spectrum.
         """
-        if is_hdf5(path):
-            return cls(read_hdf5_datasets(path))
-        if is_fits(path):
-            return cls([read_dataset(path)])
-        datasets = []
-        for entry in dataset_entries(path):
-            dataset = read_dataset(entry.filename, name=entry.name, kind=entry.type, stat_type=entry.stat_type)
-            datasets.append(dataset if entry.fit_range is None else dataset.select_energy(*entry.fit_range))
-        return cls(datasets)
+        return cls(dataset for path in as_paths(paths) for dataset in _read(path))
 
     @classmethod
     def read_ogip(cls, paths: str | Path | Iterable[str | Path], *, grouping: Grouping = "ignore") -> Self:
@@ -125,6 +118,18 @@ class Datasets(Sequence[Dataset]):
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_() if len(self) else html.escape(repr(self))
+
+
+def _read(path: Path) -> Iterable[Dataset]:
+    if is_hdf5(path):
+        return read_hdf5_datasets(path)
+    if is_fits(path):
+        return [read_dataset(path)]
+    datasets = []
+    for entry in dataset_entries(path):
+        dataset = read_dataset(entry.filename, name=entry.name, kind=entry.type, stat_type=entry.stat_type)
+        datasets.append(dataset if entry.fit_range is None else dataset.select_energy(*entry.fit_range))
+    return datasets
 
 
 def _fit_range(dataset: Dataset) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.lanes import in_chunks, most_lanes
 from gammajax.infer.minimise import MAX_STEPS, Status, minimise_and_expand
 from gammajax.infer.stopwatch import Stopwatch
-from gammajax.io.hdf5 import write_hdf5
+from gammajax.io.hdf5 import write_tree
 from gammajax.likelihood.problem import Problem, as_models
 from gammajax.likelihood.terms import draw_group
 from gammajax.models.collection import Models
@@ -113,8 +113,8 @@ class Coverage:
     def write(self, path: str | Path) -> Path:
         """Write all arrays as HDF5."""
         names = ("truth", "best", "error", "lower", "upper", "limit", "converged", "counts")
-        header = {"kind": "coverage", "paths": list(self.paths), "levels": list(self.levels), **self.timings}
-        return write_hdf5(path, {name: getattr(self, name) for name in names}, header)
+        header = {"paths": list(self.paths), "levels": np.array(self.levels), **self.timings}
+        return write_tree(path, "coverage", {**header, **{name: getattr(self, name) for name in names}})
 
     def __repr__(self) -> str:
         return f"Coverage: {self.message}\n{as_text(self.table)}"

@@ -34,7 +34,7 @@ from gammajax.io.fits import (
     text,
 )
 from gammajax.io.irf import response_kind
-from gammajax.io.paths import is_file, is_folder
+from gammajax.io.paths import check_file, is_file, is_folder
 from gammajax.numeric.sphere import wrap
 
 log = logging.getLogger(__name__)
@@ -390,8 +390,7 @@ def read_obs_ids(path: str | Path) -> tuple[int, ...]:
     Raises `MissingFile`, or `FileFormatError` naming the line that is no list of numbers.
     """
     path = Path(path)
-    if not is_file(path):
-        raise MissingFile(f"{path} does not exist")
+    check_file(path)
     found: list[int] = []
     for i, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         try:
@@ -437,6 +436,8 @@ def _locations(hdus: fits.HDUList, path: Path, obs_id: int) -> list[HDULocation]
 
 def index_paths(folder: str | Path) -> tuple[Path, Path]:
     """The obs-index and hdu-index files of a folder, compressed or not. Raises `MissingFile`."""
+    if "://" in str(folder):
+        raise MissingFile(f"{folder} is an address: download the data, a data store is a folder of this computer")
     folder = Path(folder)
     if not is_folder(folder):
         raise MissingFile(f"{folder} is no folder: a data store is the folder of obs-index.fits and hdu-index.fits")

@@ -20,9 +20,9 @@ from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from astropy.utils.exceptions import AstropyUserWarning
 
-from gammajax.errors import FileFormatError, GammajaxError, MissingFile, nearest
+from gammajax.errors import FileFormatError, GammajaxError, nearest
 from gammajax.io.damage import what_is_lost, why_unreadable
-from gammajax.io.paths import is_file, is_folder
+from gammajax.io.paths import check_file
 from gammajax.units import conversion
 
 _BROKEN = (
@@ -40,8 +40,7 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
     where that shows only while data are read inside the `with` block.
     """
     path = Path(path)
-    if not is_file(path):
-        raise MissingFile(f"{path} is a folder, not a file" if is_folder(path) else f"{path} does not exist")
+    check_file(path)
     content = None
     with warnings.catch_warnings():
         # odd cards (duplicate keywords, undefined values, letters beyond ASCII) are common and harmless in DL3 headers;

@@ -7,7 +7,7 @@ strings, and further groups. What each kind holds is written down in docs/file_f
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from gammajax.errors import ConfigError, FileFormatError, GammajaxError, MissingFile, nearest
-from gammajax.io.paths import is_file
+from gammajax.errors import ConfigError, FileFormatError, GammajaxError, nearest
+from gammajax.io.paths import check_file, is_file
 
 SCHEMA = 3
 """Version 1 had no groups, version 2 no cubes; files of a kind that has not changed are still read."""
 
 SUFFIXES = (".h5", ".hdf5")
+_HEADER = ("creator", "schema", "kind")
 _LONGEST_ATTRIBUTE = 1000
 _DEEPEST = 20
 _BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
@@ -43,9 +44,6 @@ def hdf5_or_json(path: str | Path) -> str:
     raise ConfigError(f"{path}: the name must end in .h5 (everything, to be read again) or .json (for people)")
 
 
-# -- trees ---------------------------------------------------------------------------------------------------------
-
-
 def write_tree(path: str | Path, kind: str, tree: Mapping[str, Any]) -> Path:
     """Write nested mappings of arrays, numbers, texts and lists of texts; entries that are None are left out.
 
@@ -58,6 +56,12 @@ def write_tree(path: str | Path, kind: str, tree: Mapping[str, Any]) -> Path:
         file.attrs.update({"creator": f"gammajax {version('gammajax')}", "schema": SCHEMA, "kind": kind})
         _write_group(file, tree)
     return beside.replace(path)
+
+
+def write_hdf5(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> Path:
+    """`write_tree` of arrays and of a header, whose "kind" is that of the file."""
+    tree = {**header, **arrays}
+    return write_tree(path, tree.pop("kind"), tree)
 
 
 def _write_group(group: h5py.Group, tree: Mapping[str, Any]) -> None:
@@ -148,14 +152,15 @@ def _described(x: Any) -> str:
 
 
 def read_tree(path: str | Path, kind: str) -> Node:
-    """The content of a file of the given kind. Raises `MissingFile` or `FileFormatError`.
+    """The content of a file of the given kind, without its header. Raises `MissingFile` or `FileFormatError`.
 
     Links to other places and files are refused, and so is data kept outside the file.
     """
     path = Path(path)
     with _opened(path) as file:
         _check_kind(path, dict(file.attrs), kind)
-        return _read_group(path, file)
+        root = _read_group(path, file)
+    return Node(root.where, {name: x for name, x in root.content.items() if name not in _HEADER})
 
 
 def _read_group(path: Path, group: h5py.Group, depth: int = 0) -> Node:
@@ -199,8 +204,7 @@ def _attribute(value: Any, where: str) -> Any:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    if not is_file(path):
-        raise MissingFile(f"{path} does not exist")
+    check_file(path)
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -235,59 +239,3 @@ def _check_kind(path: Path, header: Mapping[str, Any], kind: str) -> None:
         raise FileFormatError(
             f"{path}: expected a gammajax file of kind {kind!r}, schema {SCHEMA}; it has {have}{hint}"
         )
-
-
-# -- flat files ----------------------------------------------------------------------------------------------------
-
-
-def write_hdf5(path: str | Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Path:
-    """Write arrays and a header, which must have the key "kind"; returns the path."""
-    path = Path(path)
-    with h5py.File(path, "w") as file:
-        file.attrs.update({"creator": "gammajax", "schema": SCHEMA, **header})
-        for name, array in arrays.items():
-            file.create_dataset(name, data=array)
-    return path
-
-
-def read_hdf5(
-    path: str | Path, *, kind: str, arrays: Mapping[str, int] | None = None, attributes: Sequence[str] = ()
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and header of a file of the given kind.
-
-    `arrays` are the datasets that must be there (name -> number of axes; they must hold numbers), `attributes` the
-    entries that the header must have. Raises `MissingFile`, or `FileFormatError` naming what is missing.
-    """
-    path = Path(path)
-    with _opened(path) as file:
-        header = dict(file.attrs)
-        found: dict[str, np.ndarray] = {}
-        file.visititems(lambda name, x: found.update({name: x[()]}) if isinstance(x, h5py.Dataset) else None)
-    _check_kind(path, header, kind)
-    for name in attributes:
-        if name not in header:
-            raise FileFormatError(f"{path} has no attribute {name!r}; it has {', '.join(header)}")
-    for name, axes in (arrays or {}).items():
-        _check_array(path, name, found.get(name), axes)
-    return found, header
-
-
-def _check_array(path: Path, name: str, array: Any, axes: int) -> None:
-    if array is None:
-        raise FileFormatError(f"{path} has no dataset {name!r}")
-    kind, shape = np.asarray(array).dtype.kind, np.shape(array)
-    if kind not in "iuf" or len(shape) != axes:
-        raise FileFormatError(
-            f"{path}: {name!r} must hold numbers along {axes} axes; its shape is {shape}, kind {kind!r}"
-        )
-
-
-def write_arrays(path: str | Path, kind: str, arrays: Sequence[Any]) -> Path:
-    """Write a list of arrays in order, such as the weights of a network."""
-    return write_hdf5(path, {f"{i:04d}": np.asarray(x) for i, x in enumerate(arrays)}, {"kind": kind})
-
-
-def read_arrays(path: str | Path, kind: str) -> list[np.ndarray]:
-    """The list of arrays that `write_arrays` wrote."""
-    arrays, _ = read_hdf5(path, kind=kind)
-    return [arrays[name] for name in sorted(arrays)]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gammajax.errors import FileFormatError, MissingFile
-from gammajax.io.paths import is_file
+from gammajax.errors import FileFormatError
+from gammajax.io.paths import check_file
 
 
 def plain(x: Any) -> Any:
@@ -36,8 +36,7 @@ def write_json(content: Any, path: str | Path) -> Path:
 def read_json(path: str | Path) -> Any:
     """The content of a JSON file. Raises `MissingFile` or `FileFormatError`."""
     path = Path(path)
-    if not is_file(path):
-        raise MissingFile(f"{path} does not exist")
+    check_file(path)
     try:
         return json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

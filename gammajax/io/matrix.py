@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from gammajax.errors import FileFormatError, MissingFile
-from gammajax.io.paths import is_file
+from gammajax.errors import FileFormatError
+from gammajax.io.paths import check_file
 
 
 def write_matrix(path: str | Path, names: list[str], matrix: np.ndarray) -> Path:
@@ -20,8 +20,7 @@ def write_matrix(path: str | Path, names: list[str], matrix: np.ndarray) -> Path
 def read_matrix(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Names and matrix of such a file. Raises `MissingFile` or `FileFormatError`."""
     path = Path(path)
-    if not is_file(path):
-        raise MissingFile(f"{path} does not exist")
+    check_file(path)
     try:
         table = Table.read(path, format="ascii.fixed_width")
         if table.has_masked_values:

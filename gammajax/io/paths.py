@@ -19,3 +19,9 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError as error:
         raise MissingFile(f"{path} cannot be looked at: {error.strerror}") from error
+
+
+def check_file(path: Path) -> None:
+    """Raise `MissingFile` if there is no such file, or a folder in its place."""
+    if not is_file(path):
+        raise MissingFile(f"{path} is a folder, not a file" if is_folder(path) else f"{path} does not exist")

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from gammajax.errors import ConfigError, FileFormatError, MissingFile
+from gammajax.errors import ConfigError, FileFormatError
 from gammajax.geom import mask, parse
 from gammajax.geom.position import is_position
 from gammajax.geom.shapes import Region
-from gammajax.io.paths import is_file
+from gammajax.io.paths import check_file
 from gammajax.io.skymap import read_exclusion_mask
 
 _MASKS = (".fits", ".fits.gz", ".fit", ".fit.gz")
@@ -21,8 +21,7 @@ def read_region(path: str | Path) -> Region:
     >>> on = read_region("on.reg")  # doctest: +SKIP
     """
     path = Path(path)
-    if not is_file(path):
-        raise MissingFile(f"{path} does not exist")
+    check_file(path)
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from gammajax.errors import FileFormatError, MissingFile
-from gammajax.io.paths import is_file
+from gammajax.errors import FileFormatError
+from gammajax.io.paths import check_file
 from gammajax.units import DNDE, FLUX, conversion
 
 UNITS = {
@@ -132,8 +132,7 @@ def _power_law(energy: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[n
 
 
 def _table(path: Path) -> Any:
-    if not is_file(path):
-        raise MissingFile(f"{path} does not exist")
+    check_file(path)
     text = path.suffix in (".ecsv", ".txt", ".dat", ".csv")
     try:
         table = Table.read(path, format="ascii.ecsv") if text else Table.read(path, format="fits", hdu=1)

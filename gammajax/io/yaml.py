@@ -5,6 +5,7 @@ Reading never executes code from a file (`yaml.safe_load`).
 
 import dataclasses
 import difflib
+import hashlib
 import os
 import re
 import reprlib
@@ -15,22 +16,27 @@ import numpy as np
 import yaml
 
 from gammajax.errors import FileFormatError, MissingFile
-from gammajax.io.paths import is_file
+from gammajax.io.paths import check_file
+
+_GAMMAPYS: dict[str, Any] = {"sort_keys": False, "indent": 4, "width": 80, "default_flow_style": False}
+"""How Gammapy lays out YAML: its checksum is that of this text."""
 
 # PyYAML lets Python's own errors through for values that do not fit their tags, such as the date 2001-99-99.
 _BROKEN = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """A YAML file as a dictionary. Raises `MissingFile`, or `FileFormatError` with the line at fault."""
+    """A YAML file as a dictionary. Raises `MissingFile`, or `FileFormatError` with the line at fault.
+
+    Gammapy's `checksum` is left out and not compared: these files are for people to edit.
+    """
     path = Path(path)
-    if not is_file(path):
-        raise MissingFile(f"{path} does not exist")
+    check_file(path)
     try:
         written = path.read_text()
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{path} is not valid YAML: {error}") from error
-    return parse_yaml(written, str(path))
+    return {key: x for key, x in parse_yaml(written, str(path)).items() if key != "checksum"}
 
 
 def parse_yaml(written: str, where: str) -> dict[str, Any]:
@@ -48,16 +54,18 @@ def parse_yaml(written: str, where: str) -> dict[str, Any]:
 
 
 def write_yaml(content: dict[str, Any], path: str | Path) -> Path:
-    """Write a dictionary as YAML; returns the path."""
+    """Write a dictionary as YAML, with the `checksum` that Gammapy compares; returns the path."""
     path = Path(path)
-    path.write_text(yaml_text(content, str(path)))
+    written = yaml_text(content, str(path))
+    checksum = hashlib.md5(written.encode(), usedforsecurity=False).hexdigest()
+    path.write_text(f"{written}checksum: {checksum}\n")
     return path
 
 
 def yaml_text(content: dict[str, Any], where: str) -> str:
     """A dictionary as YAML text; raises `FileFormatError` for values that YAML has no form for."""
     try:
-        return yaml.safe_dump(content, sort_keys=False, default_flow_style=False)
+        return yaml.safe_dump(content, **_GAMMAPYS)
     except yaml.representer.RepresenterError as error:
         raise FileFormatError(f"{where} cannot be written, YAML has no form for {error.args[-1]!r}") from error
 
@@ -88,7 +96,7 @@ def boolean(x: Any, where: str) -> bool:
 def number(x: Any, where: str) -> float:
     """`x` as float; a text such as 1e-12 counts, because YAML takes numbers without a point for text."""
     try:
-        return float(_checked(None if isinstance(x, bool) else x, int | float | str, "a number", where))
+        return float(_checked(x, int | float | str, "a number", where))
     except (ValueError, OverflowError) as error:
         raise FileFormatError(f"{where} must be a number, got {reprlib.repr(x)}") from error
 
@@ -102,7 +110,8 @@ def numbers(x: Any, where: str) -> np.ndarray:
 
 
 def _checked(x: Any, kind: Any, name: str, where: str) -> Any:
-    if not isinstance(x, kind):
+    # a bool is an int to Python
+    if not isinstance(x, kind) or (isinstance(x, bool) and kind is not bool):
         raise FileFormatError(f"{where} must be {name}, got {reprlib.repr(x)}")
     return x
 

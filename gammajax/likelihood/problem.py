@@ -144,6 +144,11 @@ def deviance(problem: Problem, z: Vector) -> Scalar:
 
 
 def _total(measure: Measure, problem: Problem, z: Vector) -> Scalar:
+    if not isinstance(problem, Problem):
+        raise ModelError(
+            "the statistic is a function of a problem and of its free parameters z, stat(problem, problem.start) "
+            f"with problem = Problem(datasets, models); got {type(problem).__name__}"
+        )
     values = problem.layout.values(z)
     models = fill(problem.models, values)
     every = zip(problem.groups, problem.acts, strict=True)

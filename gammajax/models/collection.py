@@ -10,13 +10,13 @@ import jax
 import numpy as np
 
 from gammajax.errors import ConfigError, FileFormatError, ModelError
-from gammajax.io.hdf5 import SUFFIXES, Node, is_hdf5, read_arrays, read_tree, write_arrays, write_tree
+from gammajax.io.hdf5 import SUFFIXES, Node, is_hdf5, read_tree, write_tree
 from gammajax.io.matrix import write_matrix
 from gammajax.io.yaml import parse_yaml, read_yaml, sequence, text, write_yaml, yaml_text
 from gammajax.models.attached import with_arrays, with_files
 from gammajax.models.covariance import covariance_from_node, read_covariance
 from gammajax.models.editing import EditableMembers
-from gammajax.models.parse import Choice, Entry, from_component, links, naming
+from gammajax.models.parse import Choice, Entry, from_component, joined, links, naming
 from gammajax.models.serialise import Writer, known_to_gammapy, without_foreign_links
 from gammajax.params import table as tables
 from gammajax.params.tree import fill_weights, has_weights, slots, weight_leaves
@@ -65,8 +65,7 @@ class Models(EditableMembers):
             models, entries = cls._from_content(content, like, spatial, temporal)
             file = content.get("covariance") and text(content["covariance"], "covariance")
         if has_weights(models.tree):
-            file_of_weights = path.with_suffix(".h5")
-            models = models._with_leaves(read_arrays(file_of_weights, "weights"), str(file_of_weights))
+            models = models._with_leaves(read_tree(path.with_suffix(".h5"), "weights"))
         if file:
             scale = {p: entry.factor for p, entry in entries.items()}
             models._covariance = read_covariance(path.parent / file, models._rows, models.free_paths, scale)
@@ -90,7 +89,7 @@ class Models(EditableMembers):
         names = [name for name, _, _ in parts]
         if len(set(names)) < len(names):
             raise ModelError(f"model names must be unique, got {', '.join(names)}")
-        entries = {p: entry for _, _, some in parts for p, entry in some.items()}
+        entries = joined({p: entry for _, _, some in parts for p, entry in some.items()})
         return cls({name: model for name, model, _ in parts})._told(entries), entries
 
     @classmethod
@@ -102,8 +101,7 @@ class Models(EditableMembers):
                 content = with_arrays(content, node.group("maps").array)
             models, _ = cls._from_content(content, like)
         if has_weights(models.tree):
-            weights = node.group("weights")
-            models = models._with_leaves([weights.array(name) for name in sorted(weights)], weights.where)
+            models = models._with_leaves(node.group("weights"))
         if "covariance" in node:
             models._covariance = covariance_from_node(node.group("covariance"), models._rows)
         return models
@@ -112,11 +110,10 @@ class Models(EditableMembers):
         """Everything that the models hold, for a group of an HDF5 file: texts and arrays."""
         writer = Writer(self._rows, whole=True)
         content = {"components": [writer.component(name, model) for name, model in self.filled.items()]}
-        leaves = weight_leaves(self.tree)
         return {
             "yaml": yaml_text(content, "models"),
             "maps": writer.arrays or None,
-            "weights": {f"{i:04d}": np.asarray(x) for i, x in enumerate(leaves)} if leaves else None,
+            "weights": self._leaves() or None,
             "covariance": None if self._covariance is None else vars(self._covariance),
         }
 
@@ -149,7 +146,7 @@ class Models(EditableMembers):
             content["covariance"] = file.name
         content["metadata"] = {"creator": f"gammajax {version('gammajax')}"}
         if has_weights(self.tree) and not gammapy:
-            write_arrays(path.with_suffix(".h5"), "weights", weight_leaves(self.tree))
+            write_tree(path.with_suffix(".h5"), "weights", self._leaves())
         return write_yaml(content, path)
 
     def _told(self, entries: Mapping[str, Entry]) -> Self:
@@ -157,25 +154,28 @@ class Models(EditableMembers):
         rows = dict(self._rows)
         ties = links(entries)
         for path, entry in entries.items():
-            said = {k: getattr(entry, k) for k in ("lower", "upper", "frozen", "error")}
-            row = dataclasses.replace(rows[path], **{k: v for k, v in said.items() if v is not None})
-            if entry.prior is not None and path not in ties:
-                row = dataclasses.replace(row, prior=entry.prior.in_unit(row.unit, path))
-            row.check()
-            rows[path] = row
+            said = {k: getattr(entry, k) for k in ("lower", "upper", "frozen", "error", "prior")}
+            rows[path] = dataclasses.replace(rows[path], **{k: v for k, v in said.items() if v is not None})
+            rows[path].check()
         for path, link in ties.items():
             rows[path] = tables.tied(rows, path, link)
         return self._with(rows)
 
-    def _with_leaves(self, arrays: list[np.ndarray], file: str) -> Self:
+    def _leaves(self) -> dict[str, np.ndarray]:
+        """The network weights as entries of a file."""
+        return {f"{i:04d}": np.asarray(x) for i, x in enumerate(weight_leaves(self.tree))}
+
+    def _with_leaves(self, weights: Node) -> Self:
         """The same table over models with the network weights of a file."""
-        left = jax.device_put(arrays)
+        left = jax.device_put([weights.array(name) for name in sorted(weights)])
         tree = []
         for name, model in self._members.items():
             size = len(weight_leaves(model))
-            with naming(f"{file}: {name}"):
+            with naming(f"{weights.where}: {name}"):
                 tree.append(fill_weights(model, left[:size]))
             left = left[size:]
         if left:
-            raise ModelError(f"{file} holds {len(left)} arrays more than the networks of {', '.join(self._members)}")
+            raise ModelError(
+                f"{weights.where} holds {len(left)} arrays more than the networks of {', '.join(self._members)}"
+            )
         return self.with_weights(tuple(tree))

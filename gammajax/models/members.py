@@ -30,6 +30,11 @@ class Members(Mapping[str, Member]):
     """Named models and the table of their parameters, to be looked at; `Models` adds edits and files."""
 
     def __init__(self, members: Mapping[str, Any] | None = None, /, **named: Any):
+        if members is not None and not isinstance(members, Mapping):
+            raise ModelError(
+                'models have names: Models(crab=SkyModel(...)) or Models({"crab-bkg": FoVBackground(...)}), '
+                f"got {type(members).__name__}"
+            )
         given = {**(members or {}), **named}
         self._members: dict[str, Member] = {name: _member(name, model) for name, model in given.items()}
         rows = [

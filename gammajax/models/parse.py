@@ -7,14 +7,16 @@ names model and parameter; `naming` adds the file.
 import contextlib
 import dataclasses
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
+import equinox as eqx
 import numpy as np
 from astropy import units as u
 
-from gammajax.errors import FileFormatError, GammajaxError, ModelError, nearest
+from gammajax.errors import FileFormatError, GammajaxError, ModelError, PriorError, nearest
 from gammajax.io.maps import read_map
 from gammajax.io.yaml import boolean, mapping, number, numbers, sequence, text
 from gammajax.models.background import FoVBackground
@@ -50,8 +52,9 @@ def naming(where: str) -> Iterator[None]:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What a file says about one parameter besides its value, in canonical units; None where it says nothing."""
+    """What a file says about one parameter, in canonical units; None where it says nothing."""
 
+    value: float | None
     lower: float | None
     upper: float | None
     frozen: bool | None
@@ -61,7 +64,6 @@ class Entry:
     link: Link | None
     """A link of our own kind, with factor and offset."""
     prior: Prior | None
-    """Its numbers carry the file's unit."""
     factor: float
     """Size of the file's unit in the canonical unit."""
 
@@ -342,17 +344,19 @@ def _parameter(content: Mapping[str, Any], spec: Any, path: str, entries: dict[s
     found = {k: number(said[k], f"{k} of {path}") for k in ("value", "min", "max", "error") if k in said}
     error = found.get("error", 0.0)
     label, link = _link(said, path)
+    prior = _prior(said["prior"], unit, path) if "prior" in said else None
     entries[path] = Entry(
+        value=found["value"] * factor if "value" in found else None,
         lower=_side(found.get("min"), factor, -np.inf),
         upper=_side(found.get("max"), factor, np.inf),
         frozen=boolean(said["frozen"], f"frozen of {path}") if "frozen" in said else None,
         error=error * factor if np.isfinite(error) and error > 0 else None,
         label=label,
         link=link,
-        prior=_prior(said["prior"], unit, path) if "prior" in said else None,
+        prior=None if prior is None else prior.in_unit(spec.unit, path),
         factor=factor,
     )
-    return found["value"] * factor if "value" in found else None
+    return entries[path].value
 
 
 def _side(x: float | None, factor: float, missing: float) -> float | None:
@@ -411,6 +415,39 @@ def _share(content: Mapping[str, Any], path: str, where: str) -> Prior:
         raise FileFormatError(f"the {where} is correlated with {', '.join(paths)}, but does not list {path} itself")
     given = {key: numbers(content.get(key), f"{key} of the {where}") for key in ("mu", "sigma", "correlation")}
     return MultiNormal(**given).shares(paths, [""] * len(paths))[paths.index(path)]
+
+
+def joined(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The entries, those of one label agreeing: the prior of any of them is that of the first, which all follow.
+
+    A value, bounds or freedom other than those of the first do not count, as in Gammapy, and are named in the log.
+    Raises `PriorError` for priors that contradict each other.
+    """
+    first: dict[str, str] = {}
+    found = dict(entries)
+    for path, entry in entries.items():
+        source = path if entry.label is None else first.setdefault(entry.label, path)
+        if source == path:
+            continue
+        origin = found[source]
+        if entry.prior is not None and origin.prior is not None and not eqx.tree_equal(entry.prior, origin.prior):
+            raise PriorError(
+                f"{source} and {path} are one parameter (link: {entry.label}), but their priors differ, "
+                f"{origin.prior} and {entry.prior}: keep one"
+            )
+        if other := [key for name, key in _AGREEING.items() if _differ(getattr(entry, name), getattr(origin, name))]:
+            log.warning("%s (%s) is one parameter with %s, which counts", path, ", ".join(other), source)
+        found[source] = dataclasses.replace(origin, prior=entry.prior if origin.prior is None else origin.prior)
+        found[path] = dataclasses.replace(entry, prior=None)
+    return found
+
+
+_AGREEING = {"value": "value", "lower": "min", "upper": "max", "frozen": "frozen"}
+"""What parameters of one label must have in common, by its name in files."""
+
+
+def _differ(said: float | None, counts: float | None) -> bool:
+    return said is not None and (counts is None or not math.isclose(said, counts, rel_tol=1e-9))
 
 
 def links(entries: Mapping[str, Entry]) -> dict[str, Link]:

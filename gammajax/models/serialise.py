@@ -201,7 +201,9 @@ class Writer:
         if not _shared(path, self.rows) or (self.whole and row.link is not None):
             return self._own_link(row, name)
         origin = row if row.link is None else self.rows[row.link.source]
-        out = self._row(origin, name)
+        # A correlated prior stands at the parameters that it lists.
+        once = row is not origin and isinstance(origin.prior, Share)
+        out = self._row(dataclasses.replace(origin, prior=None) if once else origin, name)
         if origin.path in self._labelled:
             out["link"] = f"{name}@{origin.path.removesuffix('.' + name)}"
         return out

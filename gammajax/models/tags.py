@@ -35,12 +35,12 @@ _OURS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {"LogNormalPrior": (LogN
 
 def spectral_models() -> dict[str, type[SpectralModel]]:
     """All spectral models by tag; a class without tags by its own name."""
-    return {tag: cls for cls in _subclasses(SpectralModel) for tag in cls.tag or (cls.__name__,)}
+    return {tag: cls for cls in _defining(SpectralModel, "dnde") for tag in cls.tag or (cls.__name__,)}
 
 
 def spatial_models() -> dict[str, type[Any]]:
     """All spatial models by tag, and the gradient of a background, which stands in their place."""
-    models = [*_subclasses(SpatialModel), FoVGradient]
+    models = [*_defining(SpatialModel, "brightness"), FoVGradient]
     return {tag: cls for cls in models for tag in cls.tag or (cls.__name__,)}
 
 
@@ -56,6 +56,11 @@ def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:
     known = {Tempered, Share, *(cls for cls, _ in named.values())}
     own = {cls.__name__: (cls, tuple(cls.__dataclass_fields__)) for cls in _subclasses(Prior) if cls not in known}
     return own | named
+
+
+def _defining(base: type[T], method: str) -> list[type[T]]:
+    """The subclasses that say what the base leaves open; the others are bases themselves."""
+    return [cls for cls in _subclasses(base) if getattr(cls, method) is not getattr(base, method)]
 
 
 def _subclasses(base: type[T]) -> list[type[T]]:

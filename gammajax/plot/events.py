@@ -29,7 +29,7 @@ def plot_events(events: Events | Observation, *, axes: Many | None = None) -> Fi
     its mean direction. `axes`: where to draw, (sky, energy, time, offset). Raises `ConfigError` without events.
 
     >>> plot_events(run)                                                                # doctest: +SKIP
-    >>> plot_events(run.events.select_energy("1 TeV", "10 TeV"))                        # doctest: +SKIP
+    >>> plot_events(run.events.select_energy(("1 TeV", "10 TeV")))                      # doctest: +SKIP
     """
     found = events.events if isinstance(events, Observation) else events
     if not len(found):

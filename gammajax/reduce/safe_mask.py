@@ -45,6 +45,8 @@ class SafeMask:
     axes, at `fixed_offset` from the pointing, or at the offset of a `position`, or on axis. Thresholds in
     true energy are applied to reconstructed energy, as Gammapy does.
 
+    Raises `ConfigError` for an unknown method, percentages outside of (0, 100) and contradicting energies.
+
     >>> SafeMask("aeff-max", aeff_percent=5).methods
     ('aeff-max',)
     """
@@ -86,8 +88,8 @@ class SafeMask:
             raise ConfigError(f"energy_min = {low:g} TeV is not below energy_max = {high:g} TeV")
         for name, value in {
             "methods": methods,
-            "aeff_percent": to_number(aeff_percent, "", "aeff_percent"),
-            "bias_percent": to_number(bias_percent, "", "bias_percent"),
+            "aeff_percent": _percent(aeff_percent, "aeff_percent"),
+            "bias_percent": _percent(bias_percent, "bias_percent"),
             "offset_max": to_number(offset_max, "deg", "offset_max"),
             "energy_min": low,
             "energy_max": high,
@@ -137,6 +139,14 @@ class SafeMask:
         if self.fixed_offset is not None:
             return self.fixed_offset
         return 0.0 if self.position is None else float(separation(*observation.pointing_radec, *self.position))
+
+
+def _percent(given: Any, name: str) -> float:
+    """A percentage: at 0 nothing is cut, at 100 the maximum itself."""
+    percent = to_number(given, "", name)
+    if not 0 < percent < 100:
+        raise ConfigError(f"{name} must lie between 0 and 100, such as 10, got {percent:g}")
+    return percent
 
 
 def _between(energy: Edges, low: float, high: float) -> BinMask:

@@ -55,15 +55,9 @@ def theta_squared_table(
 
     >>> table = theta_squared_table(runs, SkyCoord("83.63d", "22.01d"), np.linspace(0, 0.2, 21))  # doctest: +SKIP
     """
-    edges = np.asarray(to_value(theta_squared, "deg2", "theta_squared"), dtype=float)
-    if edges.ndim != 1 or edges.size < 2 or not np.all(np.diff(edges) > 0) or not edges[0] >= 0:
-        raise ConfigError("theta_squared needs at least two increasing bin edges [deg2], from 0 on")
+    edges = _edges(theta_squared)
     on = Circle(*as_position(position), float(np.sqrt(edges[-1])))
-    fixed = None if position_off is None else Circle(*as_position(position_off, "position_off"), on.radius)
-    if fixed is not None and off_regions_number != 1:
-        raise ConfigError("a fixed position_off goes with off_regions_number=1")
-    if fixed is not None and separation(on.ra, on.dec, fixed.ra, fixed.dec) < 2 * on.extent:
-        raise ConfigError("the off circle overlaps with the on circle: choose another position_off or a smaller range")
+    fixed = None if position_off is None else _fixed_off(on, position_off, off_regions_number)
     band = None if energy is None else to_pair(energy, "TeV", "energy")
     mask = as_mask(exclusion_mask)
 
@@ -82,6 +76,23 @@ def theta_squared_table(
     if band is not None:
         about["ENERGY"] = list(band)
     return table
+
+
+def _edges(theta_squared: Any) -> np.ndarray:
+    edges = np.asarray(to_value(theta_squared, "deg2", "theta_squared"), dtype=float)
+    if edges.ndim != 1 or edges.size < 2 or not np.all(np.diff(edges) > 0) or not edges[0] >= 0:
+        raise ConfigError("theta_squared needs at least two increasing bin edges [deg2], from 0 on")
+    return edges
+
+
+def _fixed_off(on: Circle, position: Any, number: int) -> Circle:
+    """The off circle at one position for all runs."""
+    off = Circle(*as_position(position, "position_off"), on.radius)
+    if number != 1:
+        raise ConfigError("a fixed position_off goes with off_regions_number=1")
+    if separation(on.ra, on.dec, off.ra, off.dec) < 2 * on.extent:
+        raise ConfigError("the off circle overlaps with the on circle: choose another position_off or a smaller range")
+    return off
 
 
 def _off_positions(run: Observation, on: Circle, number: int, mask: Any) -> tuple[Any, ...]:
@@ -104,7 +115,7 @@ def _off_positions(run: Observation, on: Circle, number: int, mask: Any) -> tupl
 def _counts(
     run: Observation, on: Circle, off: tuple[Any, ...], edges: np.ndarray, band: tuple[float, ...] | None
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    events = run.events if band is None else run.events.select_energy(*band)
+    events = run.events if band is None else run.events.select_energy(band)
     histograms = [np.histogram(separation(one.ra, one.dec, events.ra, events.dec) ** 2, edges)[0] for one in (on, *off)]
     return histograms[0], np.sum(histograms[1:], axis=0), len(off)
 

@@ -34,6 +34,23 @@ def test_there_and_back(tmp_path):
     assert float(gj.stat(problem, problem.start)) == pytest.approx(theirs.stat_sum(), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore", "error:Checksum")
+def test_gammapy_verifies_our_yaml_and_we_read_its_own(tmp_path):
+    ours = on_off(n=2).select_energy("0.5 TeV", "20 TeV") + counting(n=1)
+    source = gj.SkyModel(gj.PowerLaw(index=2.3, amplitude=2e-11))
+    models = gj.Models(source=source).prior("source.spectral.index", gj.Normal(2.0, 0.1))
+    models.write(tmp_path / "m.yaml")
+    written = ours.write(tmp_path / "ours")
+    theirs = datasets.Datasets.read(written, filename_models=tmp_path / "m.yaml", checksum=True)
+    theirs.write(tmp_path / "theirs.yaml", tmp_path / "theirs_models.yaml", checksum=True)
+    assert "checksum: " in (tmp_path / "theirs.yaml").read_text()
+    assert gj.Datasets.read(tmp_path / "theirs.yaml").names == ours.names
+    assert gj.Models.read(tmp_path / "theirs_models.yaml").value("source.spectral.index") == 2.3
+    written.write_text(written.read_text().replace("0.5", "0.6"))
+    with pytest.raises(UserWarning, match="Checksum verification failed"):
+        datasets.Datasets.read(written, checksum=True)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_gammapys_own_files_of_both_kinds(tmp_path):
     """Written in Gammapy's own format, on-off maps too: equal statistic, with what the file tells of its origin."""

@@ -160,10 +160,10 @@ def ward(data, n_groups):
 def test_events_by_energy_and_column(gammajax_data):
     for ours, theirs in zip(runs_of(gammajax_data), gammapy_runs(gammajax_data), strict=True):
         for low, high in ((0.5, 2.0), (1.0, 100.0), (5.0, 5.0)):
-            mine = ours.events.select_energy(low, f"{high} TeV")
+            mine = ours.events.select_energy((low, f"{high} TeV"))
             other = theirs.events.select_energy([low, high] * u.TeV)
             assert mine.event_id.tolist() == other.table["EVENT_ID"].tolist()
-        assert 10 < len(ours.events.select_energy(1, 100)) < len(ours.events)
+        assert 10 < len(ours.events.select_energy((1, 100))) < len(ours.events)
         for column, band in (("MULTIP", (3, 5)), ("HIL_MSW", (-0.5, 0.5)), ("ENERGY", (0.7, 3.0))):
             if column not in theirs.events.table.colnames:
                 continue

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+from astropy import units as u
 from good_inputs import ON, Case
 from made_spectra import log_parabola, on_off
 from model_cases import Bare, Silent, Wide
@@ -14,6 +15,7 @@ from gammajax.errors import (
     ConfigError,
     DatasetError,
     EmptyRun,
+    MissingFile,
     ModelError,
     NoSuchParameter,
     NothingToFit,
@@ -24,6 +26,7 @@ from gammajax.errors import (
     UnknownDataset,
 )
 from gammajax.geom.regions import Circle
+from gammajax.io.dl3 import TimeReference
 from gammajax.reduce.pipeline import reduce_spectra
 from gammajax.reduce.reflected import ReflectedRegions, WobbleRegions
 from gammajax.reduce.safe_mask import SafeMask
@@ -46,6 +49,9 @@ def models():
 def fitted():
     """The fit of all."""
     return gj.fit(spectra(), models())
+
+
+REFERENCE = TimeReference(51544, 0.5, "tt")
 
 
 def nothing(_):
@@ -85,6 +91,13 @@ FITS = [
     row("no datasets", lambda: gj.fit([], models()), NothingToFit, "there are no datasets"),
     row("datasets that are a file name", lambda: gj.fit("datasets.yaml", models()), DatasetError, "datasets must be SpectrumDataset", "Datasets.read"),
     row("models that are a file name", lambda: gj.fit(spectra(), "models.yaml"), ModelError, "models must be Models(name=SkyModel(...)) or a fit, got str", "Models.read"),
+    row("a list of models", lambda: gj.Models([gj.SkyModel(gj.PowerLaw())]), ModelError, "models have names: Models(crab=SkyModel(...))", "got list"),
+    row("a statistic of datasets", lambda: gj.stat(spectra(), models()), ModelError, "stat(problem, problem.start) with problem = Problem(datasets, models); got Datasets"),
+    row("a likelihood of datasets", lambda: gj.nll(spectra(), models()), ModelError, "a function of a problem and of its free parameters z", "got Datasets"),
+    row("datasets of no file", lambda: gj.Datasets.read(None), ConfigError, "paths must be the name of a file or several, got None"),
+    row("datasets of a folder", lambda: gj.Datasets.read("/tmp"), MissingFile, "/tmp is a folder, not a file"),
+    row("models of a folder", lambda: gj.Models.read("/tmp"), MissingFile, "/tmp is a folder, not a file"),
+    row("a data store at an address", lambda: gj.DataStore.from_dir("https://x.org/y"), MissingFile, "https://x.org/y is an address: download the data"),
     row("no models", lambda: gj.fit(spectra(), gj.Models()), NothingToFit, "there are no models"),
     row("nothing free", lambda: gj.fit(spectra(), frozen()), NothingToFit, "no parameter is free: free() at least one"),
     row("no bin", lambda: gj.fit(spectra().select_energy("500 TeV", "600 TeV"), models()), NothingToFit, "no bin is left in any dataset", "mask_fit"),
@@ -146,12 +159,17 @@ REDUCTIONS = [
     row("a background of text", lambda: reduction(background="ring"), ConfigError, "background is 'irf', None, or an object such as ReflectedRegions(), got 'ring'"),
     row("a background of a number", lambda: reduction(background=5), ConfigError, "background is ReflectedRegions(...)", "got int"),
     row("a safe mask that nobody knows", lambda: reduction(safe_mask="aeff-mx"), ConfigError, "there is no safe mask 'aeff-mx'; nearest: 'aeff-max'"),
+    row("more than all of the area", lambda: SafeMask("aeff-max", aeff_percent=200), ConfigError, "aeff_percent must lie between 0 and 100, such as 10, got 200"),
+    row("less than no area", lambda: SafeMask("aeff-max", aeff_percent=-1), ConfigError, "aeff_percent must lie between 0 and 100", "got -1"),
+    row("no bias at all", lambda: SafeMask("edisp-bias", bias_percent=0), ConfigError, "bias_percent must lie between 0 and 100", "got 0"),
     row("energies of a safe mask", lambda: SafeMask(energy_min="5 TeV", energy_max="1 TeV"), ConfigError, "energy_min = 5 TeV is not below energy_max = 1 TeV"),
     row("no off regions asked for", lambda: WobbleRegions(0).find(ON, (83.6, 22.5)), ConfigError, "n_off_regions must be a whole number from 1, got 0"),
     row("an angle that stands still", lambda: ReflectedRegions(angle_increment=0).find(ON, (83.63, 22.51)), ConfigError, "angle_increment must be above 0"),
     row("a stack of no run", lambda: reduction(stack=True), EmptyRun, "no run is left to stack: there were no runs"),
     row("a stack of different axes", lambda: stack_spectra([*on_off(n=1), *on_off(n=1, energy=np.geomspace(1, 10, 4), prefix="e")]), DatasetError, "d0 and e0 differ in their energy axis"),
     row("a stack of nothing", lambda: stack_spectra([]), DatasetError, "there is no dataset to stack"),
+    row("good time without a stop", lambda: GTI([0.0, 10.0], [5.0], REFERENCE), ConfigError, "good time has a stop for each start, got 2 starts and 1 stops"),
+    row("seconds since nothing", lambda: GTI.from_intervals([(1e5, 2e5) * u.s]), ConfigError, "is no time: give an astropy Time"),
     row("good time that stops before it starts", lambda: GTI.from_intervals([("2006-01-02", "2006-01-01")]), ConfigError, "interval stops before it starts: 2006-01-02"),
     row("good time that is no time", lambda: GTI.from_intervals([("yesterday", "today")]), ConfigError, "'yesterday' is no time"),
     row("an instrument that does not exist", lambda: simulated("hesss"), ConfigError, "there is no instrument 'hesss'; nearest: 'hess'"),

@@ -29,6 +29,14 @@ def spectral(**changes):
     return lambda g: g.yaml("models.yaml", lambda c: c["components"][0]["spectral"].update(changes))
 
 
+def product_with_a_base(g):
+    def change(content):
+        parts = {"model1": content["components"][0]["spectral"], "model2": {"type": "NormSpectralModel"}}
+        content["components"][0]["spectral"] = {"type": "CompoundSpectralModel", **parts, "operator": "mul"}
+
+    return g.yaml("models.yaml", change)
+
+
 def source(**changes):
     return lambda g: g.yaml("models.yaml", lambda c: c["components"][0].update(changes))
 
@@ -41,6 +49,24 @@ def index(**changes):
 def prior(kind, **numbers):
     listed = [{"name": name, "value": x} for name, x in numbers.items()]
     return index(prior={"type": kind, "parameters": listed})
+
+
+NARROW, WIDE = (
+    {"type": "GaussianPrior", "parameters": [{"name": "mu", "value": 2.2}, {"name": "sigma", "value": sigma}]}
+    for sigma in (0.1, 1.0)
+)
+
+
+def shared(of_first, of_second):
+    """The models file with a second source whose index is that of the first, and what is said about both."""
+
+    def change(content):
+        first = content["components"][0]
+        first["spectral"]["parameters"][0].update(link="x", **of_first)
+        second = {"type": "PowerLawSpectralModel", "parameters": [{"name": "index", "link": "x", **of_second}]}
+        content["components"].append({"name": "other", "type": "SkyModel", "spectral": second})
+
+    return lambda g: g.yaml("models.yaml", change)
 
 
 def covariance(content):
@@ -80,6 +106,9 @@ FILES = [
     Case("a misspelt key of a parameter", index(vlaue=2.0), read, FileFormatError, "crab.spectral.index has the unknown key 'vlaue'; nearest: 'value'"),
     Case("a value that is text", index(value="two"), read, FileFormatError, "value of crab.spectral.index must be a number, got 'two'"),
     Case("a value that is NaN", index(value=float("nan")), read, OutOfBounds, "models.yaml: crab.spectral.index starts at nan", "finite value"),
+    Case("a value that is a flag", index(value=True), read, FileFormatError, "value of crab.spectral.index must be a number, got True"),
+    Case("a base of models", spectral(type="NormSpectralModel"), read, ModelError, "crab.spectral has the unknown type 'NormSpectralModel'", "'PowerLawNormSpectralModel'"),
+    Case("a base inside of a product", product_with_a_base, read, ModelError, "crab.spectral.model2 has the unknown type 'NormSpectralModel'"),
     Case("a unit of another kind", index(unit="TeV"), read, UnitMismatch, "crab.spectral.index is of kind dimensionless, got the unit 'TeV'"),
     Case("a unit that is none", index(unit="Tev"), read, UnitMismatch, "models.yaml: crab.spectral.index: 'Tev' is not a unit", "TeV"),
     Case("contradictory bounds in a file", index(min=3.0, max=1.0), read, OutOfBounds, "crab.spectral.index: the lower bound must be below the upper one, got [3, 1]"),
@@ -90,6 +119,9 @@ FILES = [
     Case("a start where the prior is zero", prior("UniformPrior", min=3.0, max=4.0), read, OutOfBounds, "crab.spectral.index starts at 2.2", "Uniform(3, 4)"),
     Case("an own link to nothing", index(link="crab.spectral.indx", link_factor=1.0), read, LinkError, "cannot link crab.spectral.index to crab.spectral.indx, which does not exist; nearest: 'crab.spectral.index'"),
     Case("a link to itself", index(link="crab.spectral.index", link_factor=1.0), read, LinkError, "crab.spectral.index cannot be linked to itself"),
+    Case("two priors of one parameter", shared({"prior": NARROW}, {"prior": WIDE}), read, PriorError, "models.yaml: crab.spectral.index and other.spectral.index are one parameter (link: x)", "Normal(2.2, 0.1) and Normal(2.2, 1)"),
+    Case("a width below 0 at a linked parameter", shared({}, {"prior": {"type": "GaussianPrior", "parameters": [{"name": "sigma", "value": -1.0}]}}), read, PriorError, "other.spectral.index: sigma of its prior must be positive, got -1"),
+    Case("a prior beside a link with a factor", index(link="crab.spectral.amplitude", link_factor=2.0, prior=NARROW), read, PriorError, "crab.spectral.index has a prior: remove it before linking, or place it on crab.spectral.amplitude"),
     Case("a covariance that is absent", lambda g: g.yaml("models.yaml", lambda c: c.update(covariance="cov.dat")), read, MissingFile, "cov.dat does not exist"),
     Case("a covariance that is no table", covariance("hello\nworld\n"), read, FileFormatError, "cov.dat is no table of parameters and a matrix"),
     Case("a covariance that is not square", oblong, read, FileFormatError, "cov.dat must hold a square matrix, it has 2 names and shape (2, 1)"),

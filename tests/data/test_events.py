@@ -23,14 +23,15 @@ def events():
 
 
 def test_selections(events):
-    assert len(events.select_energy("10 GeV", "1 TeV")) == 2
+    assert len(events.select_energy(("10 GeV", "1 TeV"))) == 2
+    assert len(events.select_energy([0.01, 1.0] * u.TeV)) == 2
     assert events.select(events.dec < -3).event_id.tolist() == [4, 5]
     start = REFERENCE.to_time(0)
     chosen = events.select_time((start, "2000-01-01T12:00:20 TT"))
     assert chosen.time.tolist() == [0.0, 10.0]
     assert len(chosen.radec) == len(chosen.times) == 2
-    with pytest.raises(UnitMismatch, match="energy_min"):
-        events.select_energy("1 s", 3.0)
+    with pytest.raises(UnitMismatch, match="energy range is of kind energy"):
+        events.select_energy(("1 s", 3.0))
 
 
 def test_repr(events):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -131,3 +132,31 @@ def test_what_cannot_be():
         gti([(0, 1)]).union(gap=-1)
     with pytest.raises(ConfigError, match="no good time intervals to stack"):
         stack_gti([])
+
+
+def test_lists_quantities_and_single_times():
+    one = GTI([0.0, 10.0], [5, 12], TT)
+    assert (one.time_sum, one) == (7.0, gti([(0, 5), (10, 2)]))
+    assert GTI([0] * u.min, [2] * u.min, TT).time_sum == 120.0
+    assert len(GTI(0.0, 5.0, TT)) == 1
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [4.0, 5.0, 11.0],
+        np.array([4, 5, 11]),
+        [4, 5, 11] * u.s,
+        TT.to_time(np.array([4.0, 5.000001, 11.0])),
+        [f"2000-01-01T12:00:{second:02d} TT" for second in (4, 6, 11)],
+    ],
+    ids=["seconds", "array", "quantity", "Time", "text"],
+)
+def test_contains_takes_times_in_many_forms(times):
+    assert GTI([0.0, 10.0], [5.0, 12.0], TT).contains(times).tolist() == [True, False, True]
+
+
+def test_contains_one_time():
+    assert bool(GTI([0.0], [5.0], TT).contains("2000-01-01T12:00:02 TT"))
+    with pytest.raises(ConfigError, match="time: None is no time"):
+        GTI([0.0], [5.0], TT).contains(None)

@@ -187,10 +187,12 @@ def test_wrong_selections_are_named(name, run):
 
 
 def test_wrong_units_and_text_columns_are_named(run):
-    with pytest.raises(UnitMismatch, match="energy_min"):
-        run.events.select_energy(None, 1)
-    with pytest.raises(UnitMismatch, match="energy_max must be one number"):
-        run.events.select_energy(1, [1, 2])
+    with pytest.raises(ConfigError, match="energy range goes from low to high"):
+        run.events.select_energy((None, 1))
+    with pytest.raises(UnitMismatch, match="energy range: .* is not a number"):
+        run.events.select_energy((1, [1, 2]))
+    with pytest.raises(ConfigError, match="energy range is a pair"):
+        run.events.select_energy("1 TeV")
     with pytest.raises(UnitMismatch, match="offset band"):
         run.select_offset((1 * u.TeV, 2 * u.TeV))
     named = run.events.with_column("NAME", np.full(len(run.events), "a"))

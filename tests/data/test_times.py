@@ -4,6 +4,7 @@ import datetime
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.time import Time
 
 import gammajax as gj
@@ -21,7 +22,7 @@ UTC = Time("2006-07-29T22:00:00", scale="utc")
     "given",
     [UTC, UTC.tt, "2006-07-29T22:00", "2006-07-29 22:00:00", "2006-07-29T22:00:00Z", "2006-07-29T22:01:05.184 TT",
      "2006-07-29 22:01:05.184 (tt)", "2006:210:22:00:00", 53945 + 22 / 24, np.float64(53945 + 22 / 24),
-     datetime.datetime(2006, 7, 29, 22), datetime.datetime(2006, 7, 30, tzinfo=BERLIN),
+     (53945 + 22 / 24) * u.day, datetime.datetime(2006, 7, 29, 22), datetime.datetime(2006, 7, 30, tzinfo=BERLIN),
      np.datetime64("2006-07-29T22:00")],
     ids=str,
 )  # fmt: skip
@@ -38,7 +39,23 @@ def test_dates_and_many():
 
 
 @pytest.mark.parametrize(
-    "given", ["2006", "53945.9", "noon", "J2000.0", "", 2006, 2453945.5, True, None, [], [UTC, UTC]], ids=str
+    "given",
+    [
+        "2006",
+        "53945.9",
+        "noon",
+        "J2000.0",
+        "",
+        2006,
+        2453945.5,
+        4.6e9 * u.s,
+        53945.9 * u.hour,
+        True,
+        None,
+        [],
+        [UTC, UTC],
+    ],
+    ids=str,
 )
 def test_what_is_no_time(given):
     with pytest.raises(ConfigError, match="moment: .*give an astropy Time, text such as"):
@@ -47,6 +64,7 @@ def test_what_is_no_time(given):
 
 def test_intervals():
     assert as_interval((UTC, "2006-07-30"))[1] == Time("2006-07-30", scale="utc")
+    assert as_interval([53945, 53946] * u.day) == as_interval((53945, 53946))
     for given in ("2006-07-29", 53945.0, (UTC,), (UTC, UTC, UTC)):
         with pytest.raises(ConfigError, match="interval is a pair such as"):
             as_interval(given)

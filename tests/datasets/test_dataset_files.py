@@ -30,6 +30,12 @@ def all_kinds():
     return gj.Datasets([one, two, three]) + counting(n=1, background=3.0)
 
 
+def test_several_files(tmp_path):
+    spectra, counted = on_off(n=2), counting(n=1)
+    files = [spectra.write(tmp_path / "d.h5"), counted.write(tmp_path / "folder")]
+    assert gj.Datasets.read(files).names == [*spectra.names, *counted.names]
+
+
 def test_everything_comes_back(tmp_path):
     made = all_kinds()
     back = gj.Datasets.read(made.write(tmp_path / "d.h5"))

@@ -1,54 +1,13 @@
-"""HDF5 files that lack what their reader needs."""
+"""HDF5 files: trees that come back, and files that lack what their reader needs."""
+
+from importlib.metadata import version
 
 import h5py
 import numpy as np
 import pytest
 
 from gammajax.errors import FileFormatError
-from gammajax.io.hdf5 import SCHEMA, read_hdf5, read_tree, write_hdf5, write_tree
-
-
-@pytest.fixture
-def path(tmp_path):
-    return write_hdf5(tmp_path / "x.h5", {"samples": np.zeros((2, 3, 4))}, {"kind": "posterior", "paths": ["a"]})
-
-
-def test_what_is_required_and_there(path):
-    arrays, header = read_hdf5(path, kind="posterior", arrays={"samples": 3}, attributes=["paths"])
-    assert arrays["samples"].shape == (2, 3, 4)
-    assert list(header["paths"]) == ["a"]
-
-
-@pytest.mark.parametrize(
-    ("required", "message"),
-    [
-        ({"attributes": ["units"]}, "has no attribute 'units'; it has .*paths"),
-        ({"arrays": {"draws": 3}}, "has no dataset 'draws'"),
-        ({"arrays": {"samples": 2}}, "'samples' must hold numbers along 2 axes"),
-    ],
-)
-def test_what_is_missing_is_named(path, required, message):
-    with pytest.raises(FileFormatError, match=message) as caught:
-        read_hdf5(path, kind="posterior", **required)
-    assert "x.h5" in str(caught.value)
-
-
-def test_text_is_no_number(path):
-    with h5py.File(path, "a") as file:
-        del file["samples"]
-        file["samples"] = "text"
-    with pytest.raises(FileFormatError, match="'samples' must hold numbers"):
-        read_hdf5(path, kind="posterior", arrays={"samples": 0})
-
-
-def test_a_foreign_file(path):
-    with h5py.File(path, "a") as file:
-        file.attrs["kind"] = np.array(["a", "b"], dtype=object)
-    with pytest.raises(FileFormatError, match="expected a gammajax file of kind 'posterior'"):
-        read_hdf5(path, kind="posterior")
-
-
-# -- trees ---------------------------------------------------------------------------------------------------------
+from gammajax.io.hdf5 import SCHEMA, read_tree, write_tree
 
 TREE = {
     "number": 1.5,
@@ -82,9 +41,28 @@ def test_a_tree_comes_back(tree):
     assert [p.name for p in tree.parent.iterdir()] == ["tree.h5"]
 
 
+def test_the_header(tree):
+    with h5py.File(tree) as file:
+        assert {k: file.attrs[k] for k in ("creator", "schema", "kind")} == {
+            "creator": f"gammajax {version('gammajax')}",
+            "schema": SCHEMA,
+            "kind": "thing",
+        }
+    assert set(read_tree(tree, "thing")) == {name for name, x in TREE.items() if x is not None}
+
+
+def test_a_foreign_file(tree):
+    with h5py.File(tree, "a") as file:
+        file.attrs["kind"] = np.array(["a", "b"], dtype=object)
+    with pytest.raises(FileFormatError, match="expected a gammajax file of kind 'thing'"):
+        read_tree(tree, "thing")
+
+
 @pytest.mark.parametrize(
     ("take", "message"),
     [
+        (lambda n: n.array("draws", 3), r"tree\.h5 has no 'draws'"),
+        (lambda n: n.array("long"), "'long' must be an array of numbers, it is the str"),
         (lambda n: n.number("numbr"), r"tree\.h5 has no 'numbr'; nearest: 'number'"),
         (lambda n: n.number("short"), "'short' must be a number, it is the str 'äö ü'"),
         (lambda n: n.number("flag"), "'flag' must be a number"),
@@ -156,7 +134,6 @@ def test_hostile_files(tree, change, message):
         read_tree(tree, "thing")
 
 
-@pytest.mark.parametrize("reader", [lambda p: read_tree(p, "thing"), lambda p: read_hdf5(p, kind="thing")])
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
@@ -165,11 +142,11 @@ def test_hostile_files(tree, change, message):
         ("two", "expected a gammajax file of kind 'thing'"),
     ],
 )
-def test_versions(tree, reader, schema, message):
+def test_versions(tree, schema, message):
     with h5py.File(tree, "a") as file:
         file.attrs["schema"] = schema
     with pytest.raises(FileFormatError, match=message):
-        reader(tree)
+        read_tree(tree, "thing")
 
 
 def test_compressed_arrays_and_entries_that_nobody_knows(tree):

@@ -1,11 +1,13 @@
 """YAML, JSON and HDF5: what is broken is named."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
 
 from gammajax.errors import FileFormatError, MissingFile
-from gammajax.io.hdf5 import read_hdf5, write_hdf5
+from gammajax.io.hdf5 import read_tree, write_tree
 from gammajax.io.json import read_json, write_json
 from gammajax.io.matrix import read_matrix, write_matrix
 from gammajax.io.yaml import boolean, dataset_entries, mapping, number, numbers, read_yaml, sequence, text, write_yaml
@@ -18,6 +20,7 @@ def test_yaml(tmp_path, monkeypatch):
     (found,) = dataset_entries(path)
     assert found.filename == tmp_path / "spectra" / "pha.fits"
     assert read_yaml(path) == {"datasets": [entry]}
+    assert re.fullmatch(r"checksum: [0-9a-f]{32}", path.read_text().splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_yaml_that_cannot_be_written(tmp_path):
         (sequence, {"a": 1}, "it must be a list, got {'a': 1}"),
         (text, 5, "it must be a text, got 5"),
         (boolean, "false", "it must be true or false, got 'false'"),
-        (number, True, "it must be a number, got"),
+        (number, True, "it must be a number, got True"),
         (number, "x", "it must be a number, got 'x'"),
         (number, 10**400, "it must be a number, got 1000"),
         (numbers, 5, "it must be a list, got 5"),
@@ -107,24 +110,33 @@ def test_json(tmp_path):
 
 
 def test_hdf5(tmp_path):
-    path = write_hdf5(tmp_path / "x.h5", {"a/b": np.arange(3.0)}, {"kind": "thing", "names": ["x", "y"]})
-    arrays, header = read_hdf5(path, kind="thing")
-    np.testing.assert_array_equal(arrays["a/b"], [0, 1, 2])
-    assert list(header["names"]) == ["x", "y"]
+    path = write_tree(tmp_path / "x.h5", "thing", {"a": {"b": np.arange(3.0)}, "names": ["x", "y"]})
+    node = read_tree(path, "thing")
+    np.testing.assert_array_equal(node.group("a").array("b", 1), [0, 1, 2])
+    assert node.texts("names") == ("x", "y")
     with pytest.raises(
         FileFormatError, match="expected a gammajax file of kind 'posterior', schema 3; it has kind 'thing'"
     ):
-        read_hdf5(path, kind="posterior")
+        read_tree(path, "posterior")
     with h5py.File(path, "a") as file:
         file.attrs["schema"] = 99
     with pytest.raises(FileFormatError, match="schema 99"):
-        read_hdf5(path, kind="thing")
+        read_tree(path, "thing")
     path.write_text("text")
     with pytest.raises(FileFormatError, match=r"x\.h5 cannot be read as HDF5"):
-        read_hdf5(path, kind="thing")
+        read_tree(path, "thing")
 
 
-@pytest.mark.parametrize("read", [read_yaml, read_json, lambda p: read_hdf5(p, kind="x")])
+READERS = [read_yaml, read_json, read_matrix, lambda p: read_tree(p, "x")]
+
+
+@pytest.mark.parametrize("read", READERS)
 def test_missing_files(tmp_path, read):
     with pytest.raises(MissingFile, match="nowhere does not exist"):
         read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_folders_are_no_files(tmp_path, read):
+    with pytest.raises(MissingFile, match="is a folder, not a file"):
+        read(tmp_path)

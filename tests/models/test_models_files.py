@@ -3,6 +3,7 @@
 import copy
 
 import equinox as eqx
+import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 import gammajax as gj
-from gammajax.errors import GammajaxError, LinkError, ModelError, PriorError
+from gammajax.errors import FileFormatError, GammajaxError, LinkError, ModelError, PriorError
 from gammajax.io.matrix import read_matrix, write_matrix
 from gammajax.models.covariance import Covariance
 from gammajax.params.priors import Prior
@@ -153,6 +154,77 @@ def test_weights_of_another_network(tmp_path, other):
     gj.Models(n=network()).write(tmp_path / "m.yaml")
     with pytest.raises(ModelError, match=r"m\.h5: n: the weights do not fit the network: it has .* given are"):
         gj.Models.read(tmp_path / "m.yaml", like=gj.Models(n=network(**other)))
+
+
+def shared_index(**of_b):
+    """Two power laws with one index, as text; `of_b` is said at the second, which comes second in the file."""
+    entries = {"a": {"value": 2.0}, "b": of_b}
+    return {
+        "components": [
+            {
+                "name": name,
+                "type": "SkyModel",
+                "spectral": {
+                    "type": "PowerLawSpectralModel",
+                    "parameters": [{"name": "index", "link": "index@a", **entry}],
+                },
+            }
+            for name, entry in entries.items()
+        ]
+    }
+
+
+def normal(mu, sigma):
+    return {"type": "GaussianPrior", "parameters": [{"name": "mu", "value": mu}, {"name": "sigma", "value": sigma}]}
+
+
+def read_content(tmp_path, content):
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(content))
+    return gj.Models.read(tmp_path / "m.yaml")
+
+
+def test_a_prior_of_any_parameter_with_a_label_is_that_of_all(tmp_path, caplog):
+    models = read_content(tmp_path, shared_index(prior=normal(2.1, 0.1)))
+    assert str(models.rows["a.spectral.index"].prior) == "Normal(2.1, 0.1)"
+    assert str(models.rows["b.spectral.index"].link) == "a.spectral.index"
+    content = shared_index(prior=normal(2.1, 0.1))
+    content["components"][0]["spectral"]["parameters"][0]["prior"] = normal(2.1, 0.1)
+    same(read_content(tmp_path, content), models)
+    assert not caplog.records
+
+
+def test_what_a_later_parameter_with_a_label_says_otherwise_is_named(tmp_path, caplog):
+    models = read_content(tmp_path, shared_index(value=3.0, max=5.0, frozen=True))
+    assert models.value("b.spectral.index") == 2.0
+    assert "a.spectral.index" in models.free_paths
+    said = "b.spectral.index (value, max, frozen) is one parameter with a.spectral.index, which counts"
+    assert said in caplog.text
+
+
+def test_a_correlated_prior_and_a_link(three, tmp_path):
+    pair = ["a.spectral.index", "b.spectral.index"]
+    models = three.add(d=gj.SkyModel(gj.PowerLaw())).link("d.spectral.index", pair[0])
+    models = models.prior(pair, gj.MultiNormal([2.0, 2.1], [0.1, 0.2], [[1, 0.5], [0.5, 1]]))
+    same(gj.Models.read(models.write(tmp_path / "m.yaml")), models)
+    same(gj.Models.read(models.write(tmp_path / "m.h5")), models)
+
+
+def test_weights_kept_in_another_file(tmp_path):
+    gj.Models(n=network()).write(tmp_path / "m.yaml")
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        shape = file["0000"].shape
+        del file["0000"]
+        file.create_dataset("0000", shape, "f8", external=[("/etc/hostname", 0, 8 * int(np.prod(shape)))])
+    with pytest.raises(FileFormatError, match=r"m\.h5: '0000' keeps its numbers in another file"):
+        gj.Models.read(tmp_path / "m.yaml", like=gj.Models(n=network()))
+
+
+def test_files_of_weights_name_their_creator_and_leave_nothing_beside_them(tmp_path):
+    gj.Models(n=network()).write(tmp_path / "m.yaml")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert str(file.attrs["creator"]).startswith("gammajax ")
+        assert file.attrs["kind"] == "weights"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.h5", "m.yaml"]
 
 
 def test_an_incomplete_covariance_leaves_the_errors(three, tmp_path):

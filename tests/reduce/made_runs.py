@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gammajax.data import Events
+from gammajax.data import GTI, Events
 from gammajax.io.dl3 import TimeReference
 from gammajax.io.irf import GridAxis, Response
 from gammajax.irf import EffectiveArea, EnergyDispersion, PSF3Gauss, RadMax
@@ -27,6 +27,7 @@ class MadeRun:
     rad_max: RadMax | None = None
     livetime: float = 1000.0
     telescope: str = "MADE"
+    gti: GTI | None = None
 
 
 def events(ra: np.ndarray, dec: np.ndarray, energy: np.ndarray) -> Events:
