@@ -179,11 +179,28 @@ def fit(
     return dataclasses.replace(result, nodes=nodes, timings=timings)
 
 
+def at_rest(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4) -> Fit:
+    """The `Fit` of models without a free parameter, or of none at all: the statistic where they stand.
+
+    Raises as `fit` does where there are no datasets or bins, or a name is wrong.
+
+    >>> at_rest(datasets, Models()).stat                                                # doctest: +SKIP
+    """
+    datasets = as_datasets(datasets)
+    problem = make_problem(datasets, models, nodes=nodes)
+    end = jax.block_until_ready(_fisher(problem, *_limits(None, None, TOLERANCE, MAX_STEPS)))
+    found = _result(datasets, models, problem.groups, end, covariance=False, trained=False)
+    message = "No parameter is free: the statistic where the models stand." if found.success else found.message
+    return dataclasses.replace(found, nodes=nodes, message=message)
+
+
 def _method(method: Method | None, problem: Problem, models: Models) -> Method:
     networks = has_weights(problem.models)
     method = method or ("lbfgs" if networks else "fisher")
     if method not in ("fisher", "lbfgs", "adam"):
         raise ConfigError(f"method {method!r} is not one of 'fisher', 'lbfgs', 'adam'")
+    if not len(models):
+        raise NothingToFit("there are no models")
     if not models.free_paths and not (networks and method != "fisher"):
         raise NothingToFit("no parameter is free: free() at least one")
     return method
@@ -199,12 +216,14 @@ def _limits(tolerance: float | None, max_steps: int | None, default: float, step
 def make_problem(
     datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4, dense: bool = False
 ) -> Problem:
-    """A `Problem`, after checks that there is something to fit; `dense` if counts are going to be replaced."""
+    """A `Problem`, after checks that there is something to compare with; `dense` if counts are going to be replaced.
+
+    Raises `NothingToFit` without datasets or usable bins, `UnknownDataset` for wrong names, `DatasetError` for counts
+    that nothing predicts.
+    """
     datasets = as_datasets(datasets)
     if not len(datasets):
         raise NothingToFit("there are no datasets")
-    if not len(models):
-        raise NothingToFit("there are no models")
     if not any(bool(np.any(np.asarray(d.mask))) for d in datasets):
         raise NothingToFit("no bin is left in any dataset: look at mask_safe and at the fit ranges (mask_fit)")
     unseen = [name for name, wanted in models.datasets_names.items() if wanted == ()]
