@@ -82,6 +82,21 @@ def _rises(problem: Problem, z: Vector, steps: Float[Array, "side free free"]) -
     return jax.vmap(jax.vmap(rise))(steps)
 
 
+def propagated(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Standard errors `sqrt(J C J^T)` of quantities with the Jacobian `rows` [..., free]; shape (...).
+
+    NaN where a quantity depends on a parameter without an error, as on a bound: its zero variance is not known, but
+    unknown. On the host in float64: fluxes squared are too small for float32.
+
+    >>> propagated(np.array([[2.0, 0.0], [1.0, 1.0]]), np.diag([4.0, 0.0]))
+    array([ 4., nan])
+    """
+    rows = np.asarray(rows, dtype=float)
+    variance = np.einsum("...p,pq,...q->...", rows, matrix, rows)
+    bare = ~(np.diag(matrix) > 0)
+    return np.where(np.any(rows[..., bare] != 0, axis=-1), np.nan, np.sqrt(np.maximum(variance, 0.0)))
+
+
 def degenerate(hessian: np.ndarray, fixed: np.ndarray, paths: list[str]) -> list[str]:
     """Paths of the parameters that make up the least constrained direction of a Hessian."""
     diagonal = np.abs(np.diag(hessian))
