@@ -120,7 +120,7 @@ class AsymmetricErrors:
         return write_json(self.to_dict(), path)
 
     def __repr__(self) -> str:
-        head = f"Asymmetric errors, {self.sigma:g} sigma ({_percent(2.0 * norm.sf(self.sigma))}). {self.message}"
+        head = f"Asymmetric errors, {self.sigma:g} sigma ({_percent(2.0 * float(norm.sf(self.sigma)))}). {self.message}"
         return f"{head}\n{as_text(self.table)}"
 
     def _repr_html_(self) -> str:
@@ -176,7 +176,7 @@ class Limit:
     def __repr__(self) -> str:
         sign = "<" if self.side == "upper" else ">"
         unit = f" {self.unit}" if self.unit else ""
-        level = f"{_percent(norm.sf(self.sigma))} one-sided, delta stat {self.delta:.4g}"
+        level = f"{_percent(float(norm.sf(self.sigma)))} one-sided, delta stat {self.delta:.4g}"
         return f"{self.path} {sign} {self.value:.6g}{unit} ({level}; best {self.best:.6g}). {self.message}"
 
 
