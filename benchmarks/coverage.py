@@ -34,7 +34,7 @@ intervals and limits is a sum over Poisson probabilities; the rows "exact" show 
 
 TAIL = """
 The last column is the mean of best minus true amplitude in standard deviations of the best values. Toys whose fit did
-not converge are left out: {lost} of {toys} in the worst row, none in most.
+not converge count as misses, and not in the last column: {lost} of {toys} in the worst row, none in most.
 
 ## What to read from it
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gammajax._typing import Array, Float, Vector
 from gammajax.errors import NothingToFit
+from gammajax.infer.covariance import propagated
 from gammajax.infer.fit import Fit
 from gammajax.infer.place import Place, locate
 from gammajax.infer.posterior import Posterior
@@ -28,7 +29,8 @@ def flux_band(models: Models | Fit, name: str, energy: Any) -> tuple[np.ndarray,
     r"""Best-fit `dnde` of one model at energies [TeV], and its standard error, both in cm-2 s-1 TeV-1.
 
     First-order propagation with the exact Jacobian in all free parameters, `error^2 = J C J^T`; links and
-    correlations between models are carried along. Network weights count as known. `name` is that of a source, or the
+    correlations between models are carried along. Network weights count as known. The error is NaN where the flux
+    depends on a parameter on its bound, which has none. `name` is that of a source, or the
     path of a spectrum inside its own: "pks.spectral.model1" is the intrinsic one where `model2` absorbs.
     Raises `ModelError` for an unknown name, `NothingToFit` if the models carry no covariance.
 
@@ -41,10 +43,7 @@ def flux_band(models: Models | Fit, name: str, energy: Any) -> tuple[np.ndarray,
     layout = models.layout
     natural = layout.natural(layout.z)
     best, jacobian = _dnde_and_jacobian(models.tree, layout, natural, energy, place)
-    # On the host in float64: fluxes squared are too small for float32.
-    rows = np.asarray(jacobian, dtype=float)
-    variance = np.einsum("ep,pq,eq->e", rows, models.covariance.matrix, rows)
-    return np.asarray(best), np.sqrt(np.maximum(variance, 0.0))
+    return np.asarray(best), propagated(np.asarray(jacobian), models.covariance.matrix)
 
 
 def posterior_band(

@@ -31,15 +31,16 @@ from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, ModelError, UnknownDataset
 from gammajax.infer.expansion import expand
-from gammajax.infer.fit import Fit, make_problem
+from gammajax.infer.fit import Fit, at_rest, make_problem
 from gammajax.infer.fit import fit as make_fit
 from gammajax.infer.lanes import in_chunks, most_lanes, tail
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.io.json import write_json
-from gammajax.likelihood.problem import Problem
+from gammajax.likelihood.problem import Problem, as_models
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
 from gammajax.numeric.keys import as_key
+from gammajax.params.tree import has_weights
 
 _ROUNDING = 1e-3
 """Two fits of the same minimum agree in the statistic to this."""
@@ -177,16 +178,19 @@ def likelihood_ratio(
 ) -> Comparison:
     """Likelihood-ratio test of `null` against `alternative`, which must contain it; `Models` are fitted first.
 
+    A null without free parameters is the statistic where it stands; `Models()` is the null of no source at all.
     With `key` and `n`, n toys of the fitted null are drawn and both hypotheses fitted to each.
     Raises `ModelError` where the two are not nested as far as that can be known, or the null fits better;
     `UnknownDataset` if the fits were made to other datasets.
 
     >>> likelihood_ratio(datasets, models.freeze("*.beta"), models)                       # doctest: +SKIP
+    >>> likelihood_ratio(datasets, Models(), models)                                      # doctest: +SKIP
     """
     datasets = as_datasets(datasets)
     if n < 0 or (n > 0) != (key is not None):
         raise ConfigError("toys need both key= and a number n= above 0")
-    first, second = (x if isinstance(x, Fit) else make_fit(datasets, x) for x in (null, alternative))
+    first = _fitted_null(datasets, null)
+    second = alternative if isinstance(alternative, Fit) else make_fit(datasets, alternative)
     _check_data(datasets, first, second)
     remarks = _check_nested(first.models, second.models)
     at_null = _null_in_alternative(first.models, second.models)
@@ -207,6 +211,13 @@ def likelihood_ratio(
         return out
     ts, good = _toys(datasets, out, at_null, as_key(key), n)
     return dataclasses.replace(out, toys=ts, toys_failed=int(np.sum(~good)))
+
+
+def _fitted_null(datasets: Datasets, null: Models | Fit) -> Fit:
+    if isinstance(null, Fit):
+        return null
+    null = as_models(null)
+    return make_fit(datasets, null) if null.free_paths or has_weights(null.tree) else at_rest(datasets, null)
 
 
 def _check_data(datasets: Datasets, null: Fit, alternative: Fit) -> None:
@@ -276,7 +287,9 @@ def _irregular(
     if at_null is None:
         # Sources that the null lacks and whose strength cannot be zero, or parameters of another name.
         absent = [p for p in freed if p.split(".")[0] not in list(null)]
-        return (), tuple(p for p in absent if not _is_strength(p))
+        # The logarithm of a strength has no zero: the null lies at its end.
+        logs = tuple(p for p in absent if _is_strength(p) and alternative.models.rows[p].scale == "log")
+        return logs, tuple(p for p in absent if not _is_strength(p))
     boundary = tuple(path for path in freed if at_null.value(path) in at_null.rows[path].range)
     problem = make_problem(datasets, at_null, nodes=alternative.nodes)
     information = dict(zip(at_null.free_paths, np.asarray(_information(problem)), strict=True))

@@ -215,8 +215,10 @@ def _directions(start: Beginning, pair: list[int], points: int) -> np.ndarray:
         if not block[k, k] > 0:  # on a bound
             block[k, k] = start.step(i)[i] ** 2
     angle = 2.0 * np.pi * np.arange(points) / points
-    moves = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ np.linalg.cholesky(block).T
-    # From a bound no ray goes outside: it slides along.
+    # To 15 digits: the rounding of a right angle is no way along a bound.
+    circle = np.round(np.stack([np.cos(angle), np.sin(angle)], axis=1), 15)
+    moves = circle @ np.linalg.cholesky(block).T
+    # From a bound no ray goes outside: it slides along, or ends where it begins.
     low, high = np.asarray(start.problem.lower)[pair], np.asarray(start.problem.upper)[pair]
     here = start.z[pair]
     moves = np.where(((here <= low) & (moves < 0)) | ((here >= high) & (moves > 0)), 0.0, moves)

@@ -70,23 +70,27 @@ class Coverage:
     timings: dict[str, float]
 
     def covered(self, method: str) -> np.ndarray:
-        """Whether the truth lies inside, [level, toy, path]; an interval that was not found does not hold it."""
+        """Whether the truth lies inside, [level, toy, path].
+
+        An interval that was not found, or that of a fit that did not converge, does not hold it.
+        """
         if method not in METHODS:
             raise ConfigError(f"method {method!r} is not one of {', '.join(METHODS)}")
+        fitted = self.converged[:, None]
         if method == "hessian":
             sigma = norm.isf(0.5 * (1.0 - np.asarray(self.levels)))[:, None, None]
-            return np.abs(self.best - self.truth) <= sigma * self.error
+            return fitted & (np.abs(self.best - self.truth) <= sigma * self.error)
         if method == "limit":
-            return self.truth <= self.limit
-        return (self.lower <= self.truth) & (self.truth <= self.upper)
+            return fitted & (self.truth <= self.limit)
+        return fitted & (self.lower <= self.truth) & (self.truth <= self.upper)
 
     def share(self, method: str) -> np.ndarray:
-        """Share of the converged toys that hold the truth, [level, path]."""
-        return self.covered(method)[:, self.converged].mean(axis=1)
+        """Share of all toys that hold the truth, [level, path]."""
+        return self.covered(method).mean(axis=1)
 
     def binomial_error(self, level: float) -> float:
         """Standard error of a share whose expectation is `level`."""
-        return float(np.sqrt(level * (1.0 - level) / max(int(self.converged.sum()), 1)))
+        return float(np.sqrt(level * (1.0 - level) / max(len(self.converged), 1)))
 
     @property
     def table(self) -> Table:
@@ -104,11 +108,12 @@ class Coverage:
 
     @property
     def message(self) -> str:
-        """How many toys count, and how many intervals were not found."""
+        """How many fits converged, and how many intervals of these were not found: the others count as misses."""
         n, good = len(self.converged), int(self.converged.sum())
         missing = int(np.sum(~np.isfinite(self.lower + self.upper)[:, self.converged]))
         open_ends = f", {missing} profile intervals open or not found" if missing else ""
-        return f"{good} of {n} fits converged{open_ends}."
+        misses = "; the others count as misses" if good < n else ""
+        return f"{good} of {n} fits converged{misses}{open_ends}."
 
     def write(self, path: str | Path) -> Path:
         """Write all arrays as HDF5."""

@@ -238,12 +238,12 @@ def _held_at(problem: Problem, best: Vector, ray: Ray, length: Scalar) -> Vector
 
 
 def _reach(problem: Problem, best: Vector, ray: Ray) -> Scalar:
-    """Length at which the first held parameter meets a bound."""
+    """Length at which the first held parameter meets a bound; zero where a bound lets none of them move."""
     layout = problem.layout
     wall = jnp.where(ray.along > 0, layout.upper, layout.lower)
     moves = ray.held & (ray.along != 0)
     room = jnp.where(moves, (wall - best) / jnp.where(moves, ray.along, 1.0), jnp.inf)
-    return jnp.maximum(jnp.min(room), 0.0)
+    return jnp.where(jnp.any(moves), jnp.maximum(jnp.min(room), 0.0), 0.0)
 
 
 def _log_length(ray: Ray, log: Bool[Array, "free"]) -> Scalar:

@@ -11,6 +11,7 @@ from astropy import units as u
 
 from gammajax._typing import Array, Float, Vector
 from gammajax.errors import ModelError, NothingToFit
+from gammajax.infer.covariance import propagated
 from gammajax.infer.fit import Fit
 from gammajax.infer.place import Place, locate
 from gammajax.infer.posterior import Posterior
@@ -53,7 +54,8 @@ def flux(source: Fit | Models | Posterior, name: str, energy_min: Any, energy_ma
     Of a fit by first-order propagation with the exact Jacobian in all free parameters, `error^2 = J C J^T` (links and
     correlations between models are carried along, network weights count as known); of a posterior one flux for each
     draw. Arrays of energies give one flux for each pair. `name` is that of a source, or the path of a spectrum inside
-    its own: "pks.spectral.model1" is the intrinsic one where `model2` absorbs.
+    its own: "pks.spectral.model1" is the intrinsic one where `model2` absorbs. The error is NaN if the flux depends on
+    a parameter on its bound, which has none; what is frozen counts as known.
     Raises `ModelError` for an unknown name, `NothingToFit` if the models carry no covariance.
 
     >>> flux(fit, "crab", "1 TeV", "10 TeV")                                            # doctest: +SKIP
@@ -127,11 +129,9 @@ def _moment(
     matrix = _matrix(models)
     natural = layout.natural(layout.z)
     parts, jacobian = _parts_and_jacobian(models.tree, layout, natural, *arguments)
-    # On the host in float64: fluxes squared are too small for float32.
     rows = _totals(split, np.asarray(jacobian, dtype=float))
     value = _totals(split, np.asarray(parts, dtype=float)[:, None])[..., 0]
-    variance = np.einsum("...p,pq,...q->...", rows, matrix, rows)
-    return Estimate(u.Quantity(value, unit), u.Quantity(np.sqrt(np.maximum(variance, 0.0)), unit))
+    return Estimate(u.Quantity(value, unit), u.Quantity(propagated(rows, matrix), unit))
 
 
 def _totals(split: Pieces, parts: np.ndarray) -> np.ndarray:

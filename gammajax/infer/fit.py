@@ -17,7 +17,7 @@ from gammajax.checks import above_zero, whole
 from gammajax.datasets.collection import Datasets, as_datasets
 from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
-from gammajax.infer.covariance import Laplace, degenerate, laplace
+from gammajax.infer.covariance import Laplace, degenerate, laplace, unconstrained
 from gammajax.infer.descend import descend
 from gammajax.infer.expansion import Expansion, expand
 from gammajax.infer.minimise import MAX_STEPS, TOLERANCE, Minimum, Status, minimise_and_expand
@@ -41,9 +41,9 @@ class Fit:
 
     `stat` is minus twice the log likelihood (and log prior) at the best fit; `deviance` is `stat` above the least value
     that the statistic of each bin can have; `n_bins` counts the bins used;
-    `success` is True if the fit converged and, where it was asked for, the covariance exists; `hessian` is the exact
-    Hessian of `stat` in the free parameters (canonical units), or None; `nodes` are the quadrature nodes per
-    true-energy bin; `timings` [s] has "compile", "run", "total".
+    `success` is True if the fit converged and, where it was asked for, the covariance exists and the data constrain
+    every free parameter; `hessian` is the exact Hessian of `stat` in the free parameters (canonical units), or None;
+    `nodes` are the quadrature nodes per true-energy bin; `timings` [s] has "compile", "run", "total".
     """
 
     models: Models
@@ -174,9 +174,25 @@ def fit(
         end = jax.block_until_ready(end)
     if weights:
         models = models.with_weights(problem.with_weights(weights).models)
-    result = _result(datasets, models, problem.groups, end, covariance, bool(weights) and method != "fisher")
+    trained = bool(weights) and method != "fisher"
+    result = _result(datasets, models, problem.with_weights(weights), end, covariance, trained)
     timings = {"compile": watch.compile, "run": watch.run, "total": watch.total}
     return dataclasses.replace(result, nodes=nodes, timings=timings)
+
+
+def at_rest(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4) -> Fit:
+    """The `Fit` of models without a free parameter, or of none at all: the statistic where they stand.
+
+    Raises as `fit` does where there are no datasets or bins, or a name is wrong.
+
+    >>> at_rest(datasets, Models()).stat                                                # doctest: +SKIP
+    """
+    datasets = as_datasets(datasets)
+    problem = make_problem(datasets, models, nodes=nodes)
+    end = jax.block_until_ready(_fisher(problem, *_limits(None, None, TOLERANCE, MAX_STEPS)))
+    found = _result(datasets, models, problem, end, covariance=False, trained=False)
+    message = "No parameter is free: the statistic where the models stand." if found.success else found.message
+    return dataclasses.replace(found, nodes=nodes, message=message)
 
 
 def _method(method: Method | None, problem: Problem, models: Models) -> Method:
@@ -184,6 +200,8 @@ def _method(method: Method | None, problem: Problem, models: Models) -> Method:
     method = method or ("lbfgs" if networks else "fisher")
     if method not in ("fisher", "lbfgs", "adam"):
         raise ConfigError(f"method {method!r} is not one of 'fisher', 'lbfgs', 'adam'")
+    if not len(models):
+        raise NothingToFit("there are no models")
     if not models.free_paths and not (networks and method != "fisher"):
         raise NothingToFit("no parameter is free: free() at least one")
     return method
@@ -199,12 +217,14 @@ def _limits(tolerance: float | None, max_steps: int | None, default: float, step
 def make_problem(
     datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4, dense: bool = False
 ) -> Problem:
-    """A `Problem`, after checks that there is something to fit; `dense` if counts are going to be replaced."""
+    """A `Problem`, after checks that there is something to compare with; `dense` if counts are going to be replaced.
+
+    Raises `NothingToFit` without datasets or usable bins, `UnknownDataset` for wrong names, `DatasetError` for counts
+    that nothing predicts.
+    """
     datasets = as_datasets(datasets)
     if not len(datasets):
         raise NothingToFit("there are no datasets")
-    if not len(models):
-        raise NothingToFit("there are no models")
     if not any(bool(np.any(np.asarray(d.mask))) for d in datasets):
         raise NothingToFit("no bin is left in any dataset: look at mask_safe and at the fit ranges (mask_fit)")
     unseen = [name for name, wanted in models.datasets_names.items() if wanted == ()]
@@ -247,9 +267,7 @@ _PLATEAU_DECREASE = 0.01
 """A first-order method has found the minimum if the Hessian predicts a further decrease below this."""
 
 
-def _result(
-    datasets: Datasets, models: Models, groups: tuple[Group, ...], end: _End, covariance: bool, trained: bool
-) -> Fit:
+def _result(datasets: Datasets, models: Models, problem: Problem, end: _End, covariance: bool, trained: bool) -> Fit:
     """The result on the host; `trained` tells that network weights moved, for which there is no Hessian."""
     # Each operation on the device would be a program to compile.
     host: Any = jax.tree.map(np.asarray, end)
@@ -263,16 +281,18 @@ def _result(
     found = Covariance(tuple(paths), matrix) if usable and covariance else None
     ended = status is Status.CONVERGED or (status is Status.PLATEAU and trained)
     values = dict(zip(paths, host.natural, strict=True))
-    least = [least_stat(g) for g in groups]
+    least = [least_stat(g) for g in problem.groups]
     coarse = _coarse(minimum.z, error, paths)
+    vague = unconstrained(problem, minimum.z, error) if found is not None else np.zeros(len(paths), dtype=bool)
+    sound = not coarse and not vague.any() and (found is not None or not covariance or not paths)
     return Fit(
         models=models.fitted(values, found),
         stat=float(minimum.deviance) + sum(float(x.sum()) for x in least),
         deviance=float(minimum.deviance),
-        stat_per_dataset=_by_name(datasets, groups, host, least),
-        success=ended and (found is not None or not covariance or not paths) and not coarse,
+        stat_per_dataset=_by_name(datasets, problem.groups, host, least),
+        success=ended and sound,
         status=status,
-        message=status.message + coarse + (_remarks(error, models) if covariance and paths else ""),
+        message=status.message + coarse + (_remarks(error, vague, paths) if covariance and paths else ""),
         steps=int(minimum.steps),
         n_bins=int(sum(np.sum(np.asarray(d.mask)) for d in datasets)),
         hessian=error.hessian / np.outer(slope, slope) if paths else None,
@@ -309,13 +329,8 @@ def _coarse(z: np.ndarray, error: Laplace, paths: list[str]) -> str:
     )
 
 
-_UNCONSTRAINED = 5.0
-"""A parameter fitted in its logarithm is not constrained if its relative error is larger than this."""
-
-
-def _remarks(error: Laplace, models: Models) -> str:
+def _remarks(error: Laplace, vague: np.ndarray, paths: list[str]) -> str:
     """What to say of parameters on a bound, and of those that the data do not constrain."""
-    paths = models.free_paths
     if not np.all(np.isfinite(error.covariance)):
         names = degenerate(np.asarray(error.hessian), np.asarray(error.fixed), paths)
         return (
@@ -326,8 +341,6 @@ def _remarks(error: Laplace, models: Models) -> str:
     on_bound = [path for path, fixed in zip(paths, error.fixed, strict=True) if fixed]
     if on_bound:
         remarks += f" On a bound, without an error: {', '.join(on_bound)}."
-    log = np.array([models.rows[path].scale == "log" for path in paths])
-    vague = log & (np.diag(error.covariance) > _UNCONSTRAINED**2)
     if vague.any():
         names = ", ".join(path for path, is_vague in zip(paths, vague, strict=True) if is_vague)
         remarks += f" The data do not constrain {names}: freeze or bound them, or give them priors."

@@ -120,7 +120,7 @@ class AsymmetricErrors:
         return write_json(self.to_dict(), path)
 
     def __repr__(self) -> str:
-        head = f"Asymmetric errors, {self.sigma:g} sigma ({100 * self.confidence_level:.4g} %). {self.message}"
+        head = f"Asymmetric errors, {self.sigma:g} sigma ({_percent(2.0 * float(norm.sf(self.sigma)))}). {self.message}"
         return f"{head}\n{as_text(self.table)}"
 
     def _repr_html_(self) -> str:
@@ -176,7 +176,7 @@ class Limit:
     def __repr__(self) -> str:
         sign = "<" if self.side == "upper" else ">"
         unit = f" {self.unit}" if self.unit else ""
-        level = f"{100 * self.confidence_level:.4g} % one-sided, delta stat {self.delta:.4g}"
+        level = f"{_percent(float(norm.sf(self.sigma)))} one-sided, delta stat {self.delta:.4g}"
         return f"{self.path} {sign} {self.value:.6g}{unit} ({level}; best {self.best:.6g}). {self.message}"
 
 
@@ -270,6 +270,17 @@ def _limit(datasets, fit, path: str, side: float, confidence_level: float, sigma
         end=end,
         remark=start.remark,
     )
+
+
+def _percent(outside: float) -> str:
+    """A confidence level as text, told from one by as many digits as it takes; `outside` is what it lacks of one.
+
+    >>> _percent(0.05), _percent(1e-7), _percent(1e-15)
+    ('95 %', '99.99999 %', '(100 - 1e-13) %')
+    """
+    if outside < 1e-12:
+        return f"(100 - {100 * outside:.2g}) %"
+    return f"{100 * (1.0 - outside):.{max(4, int(np.ceil(-np.log10(outside))))}g} %"
 
 
 def _level(sigma: float | None, confidence_level: float | None, *, central: bool) -> float:

@@ -13,11 +13,10 @@ from astropy.table import Table
 
 from gammajax._typing import Array, Bool, Float, Vector
 from gammajax.checks import above_zero, whole
-from gammajax.datasets.collection import as_datasets
 from gammajax.datasets.groups import Dataset
-from gammajax.errors import NothingToFit, OutOfBounds, UnknownDataset
-from gammajax.infer.fit import Fit, make_problem
-from gammajax.infer.fit import fit as make_fit
+from gammajax.errors import OutOfBounds
+from gammajax.infer.begin import Beginning, begin
+from gammajax.infer.fit import Fit
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.infer.record import check_shape, read_record, write_record
 from gammajax.io.hdf5 import hdf5_or_json
@@ -95,28 +94,25 @@ def profile(
 ) -> Profile:
     """Profile of the statistic along the parameter `path`, all points as lanes of one compiled program.
 
-    `points` values reach `sigma` standard errors to each side of the best fit, or `values` are given (with unit).
-    Values outside the parameter's bounds are left out, or an error where they were asked for by `values`.
-    Given `Models` instead of a `Fit`, a fit is made first. Raises `NothingToFit` if the parameter is not free, or has
-    no error to choose values by; `UnknownDataset` if the fit was made to other datasets.
+    `points` values reach `sigma` standard errors to each side of the best fit, or `values` are given (with unit); for a
+    parameter without an error, as on a bound, the curvature of the statistic sets the steps. The bound stands for
+    values beyond it; asked for by `values` they raise `OutOfBounds`.
+    Given `Models` instead of a `Fit`, a fit is made first. Raises `NothingToFit` if the parameter is not free,
+    `UnknownDataset` if the fit was made to other datasets.
+
+    >>> profile(datasets, fit, "crab.spectral.alpha").delta                             # doctest: +SKIP
     """
-    datasets = as_datasets(datasets)
-    fit = fit if isinstance(fit, Fit) else make_fit(datasets, fit)
-    if datasets.names != list(fit.stat_per_dataset):
-        raise UnknownDataset(f"the fit was made to {', '.join(fit.stat_per_dataset)}, not {', '.join(datasets.names)}")
-    models = fit.models
-    path = models.find(path)
-    row = models.rows[path]
-    if not row.free:
-        raise NothingToFit(f"{path} is frozen or linked: only free parameters have a profile")
-    grid = _grid(fit, path, points, sigma) if values is None else np.atleast_1d(to_value(values, row.unit, path))
+    start = begin(datasets, fit)
+    position = start.position(path)
+    fit, models, row = start.fit, start.fit.models, start.row(position)
+    path = row.path
+    grid = _grid(start, position, points, sigma) if values is None else np.atleast_1d(to_value(values, row.unit, path))
     low, high = row.range
     if not np.all((grid >= low) & (grid <= high)):
         raise OutOfBounds(f"{path}: profile values must lie inside [{low:g}, {high:g}] {row.unit}")
-    problem = make_problem(datasets, models, nodes=fit.nodes)
-    held = np.arange(len(models.free_paths)) == models.free_paths.index(path)
+    held = np.arange(len(models.free_paths)) == position
     arguments = jax.device_put((_direction(models, held), held, grid - row.value))
-    end = _lanes(problem, *arguments, tolerance, MAX_STEPS)
+    end = _lanes(start.problem, *arguments, tolerance, MAX_STEPS)
     return Profile(
         path=path,
         unit=row.unit,
@@ -138,15 +134,13 @@ def _direction(models: Models, held: np.ndarray) -> np.ndarray:
     return row / (row[held][0] or 1.0)
 
 
-def _grid(fit: Fit, path: str, points: int, sigma: float) -> np.ndarray:
+def _grid(start: Beginning, position: int, points: int, sigma: float) -> np.ndarray:
+    """Values at even steps around the best one; in place of those beyond a bound, the bound."""
     points, sigma = whole(points, "points"), above_zero(sigma, "sigma")
-    row = fit.models.rows[path]
-    if not row.error > 0:
-        raise NothingToFit(f"{path} has no standard error to set the range of the profile: give values=")
-    grid = row.value + np.linspace(-sigma, sigma, points) * row.error
-    low, high = row.range
-    positive = grid > 0 if row.scale == "log" else True
-    return grid[(grid >= low) & (grid <= high) & positive]
+    row = start.row(position)
+    width = row.error if row.error > 0 else start.step(position)[position] * start.slope[position]
+    grid = np.unique(np.clip(row.value + np.linspace(-sigma, sigma, points) * width, *row.range))
+    return grid[grid > 0] if row.scale == "log" else grid
 
 
 @jax.jit

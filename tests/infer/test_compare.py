@@ -20,6 +20,12 @@ def sources(*names):
     return gj.Models(made).bound("*.amplitude", 0.0)
 
 
+class Logarithmic(gj.PowerLaw):
+    """A power law whose amplitude is fitted in its logarithm."""
+
+    amplitude: gj.Scalar = gj.param(1e-12, unit="cm-2 s-1 TeV-1", scale="log")
+
+
 DATA = counting(n=1, background=10.0)
 
 
@@ -72,6 +78,71 @@ def test_a_parameter_undefined_under_the_null_is_named(null_data):
     assert found.undefined == ("b.spectral.index",)
     assert "undefined under the null" in found.message
     assert np.isnan(found.p_value_mixture)
+
+
+@pytest.fixture(scope="module")
+def dark_data():
+    """Counts without any source."""
+    return gj.fake(DATA, gj.Models(), key=12)
+
+
+@pytest.fixture(scope="module")
+def detection(dark_data):
+    return gj.likelihood_ratio(dark_data, gj.Models(), sources("a").freeze("a.*.index"), key=2, n=400)
+
+
+def test_no_source_is_a_null(null_data):
+    """TS of a detection: the statistic of the background alone, from bin to bin, minus that of the fit."""
+    alternative = sources("a").freeze("a.*.index")
+    found = gj.likelihood_ratio(null_data, gj.Models(), alternative)
+    counts, background = (np.asarray(getattr(null_data[0], name)) for name in ("counts", "background"))
+    used = np.asarray(null_data[0].mask)
+    cash = 2.0 * np.sum((background - counts * np.log(background))[used])
+    assert found.null.stat == pytest.approx(cash, rel=1e-12)
+    assert found.ts == pytest.approx(cash - gj.fit(null_data, alternative).stat, rel=1e-9)
+    assert found.ts > 25
+    assert found.dof == 1
+    assert found.null.message.startswith("No parameter is free")
+    assert found.boundary == ("a.spectral.amplitude",)
+    assert "take p_value_mixture" in found.message
+    assert found.p_value_mixture == pytest.approx(0.5 * found.p_value)
+
+
+def test_a_source_that_is_frozen_without_flux_is_the_same_null(null_data):
+    alternative = sources("a")
+    rest = alternative.set("*.amplitude", 0.0).freeze("*")
+    one, other = (gj.likelihood_ratio(null_data, null, alternative) for null in (gj.Models(), rest))
+    assert one.ts == other.ts
+    assert one.dof == other.dof == 2
+    assert one.boundary == other.boundary == ("a.spectral.amplitude",)
+    assert one.undefined == other.undefined == ("a.spectral.index",)
+    assert "calibrate with toys" in one.message
+
+
+def test_a_null_at_rest_with_flux(asimov_spectra, source, truth_fit):
+    """Nothing is free and nothing on a bound: Wilks' theorem holds for all parameters together."""
+    found = gj.likelihood_ratio(asimov_spectra, source.freeze("*"), truth_fit)
+    assert found.ts == pytest.approx(0, abs=1e-6)
+    assert found.dof == 3
+    assert found.message.startswith("The null lies inside")
+
+
+def test_the_end_of_a_logarithm_is_a_bound(null_data):
+    alternative = sources("a").freeze("a.*.index")
+    logarithm = gj.Models(a=gj.SkyModel(Logarithmic(index=1.5))).freeze("a.*.index")
+    one, other = (gj.likelihood_ratio(null_data, gj.Models(), x) for x in (alternative, logarithm))
+    assert other.ts == pytest.approx(one.ts, abs=1e-4)
+    assert other.boundary == ("a.spectral.amplitude",)
+    assert other.undefined == ()
+
+
+def test_toys_without_a_source_follow_the_mixture(detection):
+    toys = detection.toys
+    assert len(toys) == 400
+    assert detection.toys_failed == 0
+    assert abs(np.mean(toys < 1e-3) - 0.5) < 4 * np.sqrt(0.25 / 400)
+    expected = 0.5 * chi2.sf(1.0, 1)
+    assert abs(np.mean(toys > 1.0) - expected) < 4 * np.sqrt(expected * (1 - expected) / 400)
 
 
 def test_models_of_other_parameters_are_told(asimov_spectra, truth_fit):

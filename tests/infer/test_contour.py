@@ -46,6 +46,22 @@ def test_a_best_fit_on_a_bound(asimov_spectra, source):
     found = gj.contour(asimov_spectra, fit, "*.alpha", "*.beta", points=16)
     assert np.nanmin(found.y) == pytest.approx(0.2)
     assert np.nanmax(found.y) > 0.2
+    # One ray of 16 goes straight into the bound: it ends where it began.
+    assert list(np.flatnonzero(found.ends[0] == End.BOUND)) == [12]
+    assert (found.x[0, 12], found.y[0, 12]) == found.best
+    assert np.isfinite(found.x).all()
+    assert "1 of 16 points: the bound comes before" in found.message
+    assert len(found.polygon(0.68)) == 17
+
+
+def test_a_best_fit_in_a_corner_of_the_bounds(asimov_spectra, source):
+    corner = source.set("*.beta", 0.25).bound("*.beta", 0.2, 0.5).bound("*.alpha", 1.0, 2.4)
+    fit = gj.fit(asimov_spectra, corner.set("*.alpha", 2.3))
+    assert (fit.models.value("*.alpha"), fit.models.value("*.beta")) == (2.4, 0.2)
+    found = gj.contour(asimov_spectra, fit, "*.alpha", "*.beta", points=16)
+    stuck = (found.x == 2.4) & (found.y == 0.2)
+    np.testing.assert_array_equal(found.ends[stuck], End.BOUND)
+    assert stuck.sum(axis=1).tolist() == [5, 5, 5]
 
 
 def test_surface(asimov_spectra, truth_fit, tmp_path):

@@ -1,5 +1,7 @@
 """Coverage: the arithmetic against an exact sum over Poisson counts, and (slow) nominal coverage at few counts."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from made_spectra import responses
@@ -52,6 +54,19 @@ def test_ends_are_where_the_deviance_has_risen(found):
         with np.errstate(divide="ignore", invalid="ignore"):
             delta = 2 * (mu - n + np.where(n > 0, n * np.log(n / mu), 0.0))
         np.testing.assert_allclose(np.sqrt(delta), {0.68: 0.9944579, 0.95: 1.959964}[level], rtol=1e-3)
+
+
+def test_fits_that_did_not_converge_are_misses(found):
+    """Of four toys, two fits failed: what holds the truth holds it in half of the toys at most."""
+    wide = {name: np.full((2, 4, 1), x) for name, x in (("lower", -1.0), ("upper", 1.0), ("limit", 1.0))}
+    for name in wide:
+        wide[name][:, 3] = np.nan
+    one = {"truth": np.zeros((4, 1)), "best": np.zeros((4, 1)), "error": np.ones((4, 1)), "counts": np.ones(4)}
+    toys = dataclasses.replace(found, **wide, **one, converged=np.array([True, True, False, False]))
+    for method in ("hessian", "profile", "limit"):
+        np.testing.assert_array_equal(toys.share(method), 0.5)
+    assert toys.binomial_error(0.5) == 0.25
+    assert toys.message == "2 of 4 fits converged; the others count as misses."
 
 
 def test_other_truths_and_numbers_compile_nothing(found):

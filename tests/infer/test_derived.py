@@ -91,6 +91,37 @@ def test_flux_of_draws(asimov_spectra, truth_fit):
     np.testing.assert_allclose(found.draws[1, 7], models["crab"].spectral.integral([1.0, 2.0], 10.0).value, rtol=1e-12)
 
 
+@pytest.fixture(scope="module")
+def pressed(asimov_spectra):
+    """A source without flux on its bound of zero, beside one that makes all counts."""
+    two = log_parabola().add(none=gj.SkyModel(gj.PowerLaw(amplitude=1e-13, index=2.0)))
+    two = two.set("crab.*.amplitude", 3.1e-11).freeze("crab.*").free("crab.*.alpha").bound("none.*.amplitude", 0.0)
+    fit = gj.fit(asimov_spectra, two.freeze("none.*.index"))
+    assert fit.models.value("none.*.amplitude") == 0
+    return fit
+
+
+@pytest.mark.parametrize("function", [gj.flux, gj.energy_flux])
+def test_a_flux_on_a_bound_has_no_error(pressed, function):
+    found = function(pressed, "none", "1 TeV", "10 TeV")
+    assert found.value.value == 0
+    assert np.isnan(found.error.value)
+    other = function(pressed, "crab", [1.0, 2.0], 10.0)
+    assert np.all(other.error.value > 0)
+
+
+def test_a_band_on_a_bound_has_no_error(pressed, truth_fit, asimov_spectra):
+    best, error = gj.flux_band(pressed, "none", [1.0, 3.0])
+    assert np.all(best == 0)
+    assert np.all(np.isnan(error))
+    # At the reference energy the curvature has no influence: there the error is known.
+    curved = gj.fit(asimov_spectra, log_parabola(beta=0.25).bound("*.beta", 0.2, 0.5))
+    error = gj.flux_band(curved, "crab", [1.0, 3.0])[1]
+    np.testing.assert_array_equal(np.isnan(error), [False, True])
+    frozen = gj.fit(asimov_spectra, log_parabola(beta=0.2).freeze("*.beta"))
+    assert np.all(gj.flux_band(frozen, "crab", [1.0, 3.0])[1] > 0)
+
+
 def test_messages(truth_fit):
     with pytest.raises(NothingToFit, match="carry no covariance"):
         gj.flux(log_parabola(), "crab", 1.0, 2.0)

@@ -187,6 +187,43 @@ def test_parameter_without_influence_is_named(asimov_spectra):
     assert "s.spectral.amplitude" not in found.message
 
 
+class Saturated(gj.SpectralModel):
+    """A log parabola whose shape can change by one part in 1e5, however large `turn` becomes."""
+
+    amplitude: gj.Scalar = gj.param(3e-11, unit="cm-2 s-1 TeV-1")
+    turn: gj.Scalar = gj.param(0.5)
+
+    def dnde(self, energy):
+        x = jnp.log(energy)
+        return self.amplitude * jnp.exp(-(2.4 + 0.1 * x + 1e-5 * jnp.tanh(self.turn)) * x)
+
+
+def test_an_error_that_means_nothing_is_no_success(asimov_spectra):
+    """The Hessian is positive, but a step of its error leaves the statistic where it is."""
+    found = gj.fit(asimov_spectra, gj.Models(s=gj.SkyModel(Saturated())))
+    assert found.status is Status.CONVERGED
+    assert found.models.error("*.turn") > 200
+    assert found.models.error("*.amplitude") < 1e-12
+    assert not found.success
+    assert "The data do not constrain s.spectral.turn: freeze or bound" in found.message
+
+
+def test_a_large_error_that_means_something_is_a_success(asimov_spectra, source):
+    """A start of 1e-9 makes no size of a parameter."""
+    assert gj.fit(asimov_spectra, source.set("*.beta", 1e-9)).success
+    tiny = source.add(b=gj.SkyModel(gj.PowerLaw(amplitude=1e-22, index=1.0))).freeze("b.*.index", "crab.*")
+    found = gj.fit(asimov_spectra, tiny)
+    assert found.models.error("b.*.amplitude") > 1e6 * 1e-22
+    assert found.success, found.message
+
+
+def test_an_open_logarithm_is_no_success(asimov_spectra):
+    models = gj.Models(s=gj.SkyModel(Decades()), t=gj.SkyModel(Decades(amplitude=1e-20, index=9.0)))
+    found = gj.fit(asimov_spectra, models.freeze("*.index"))
+    assert not found.success
+    assert "The data do not constrain t.spectral.amplitude" in found.message
+
+
 def test_a_start_that_is_not_finite(asimov_spectra):
     class Root(gj.SpectralModel):
         amplitude: gj.Scalar = gj.param(3e-11, unit="cm-2 s-1 TeV-1")

@@ -142,3 +142,16 @@ def test_results_read_well(spectra, random_fit, tmp_path):
     assert isinstance(jax.tree.leaves(found.values_upper)[0], np.ndarray)
     with pytest.raises(ConfigError, match="no interval of"):
         found["nothing"]
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [(0.95, "(95 % one"), (0.997, "(99.7 % one"), (0.9999999, "(99.99999 % one"), (0.99991, "(99.991 % one")],
+)
+def test_levels_near_one_have_their_digits(asimov_spectra, truth_fit, level, text):
+    assert text in repr(gj.upper_limit(asimov_spectra, truth_fit, "*.alpha", confidence_level=level))
+
+
+def test_digits_of_central_intervals(asimov_spectra, truth_fit):
+    assert "5 sigma (99.99994 %)" in repr(gj.asymmetric_errors(asimov_spectra, truth_fit, "*.alpha", sigma=5))
+    assert "9 sigma ((100 - 2.3e-17) %)" in repr(gj.asymmetric_errors(asimov_spectra, truth_fit, "*.alpha", sigma=9))

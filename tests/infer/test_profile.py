@@ -53,14 +53,20 @@ def test_values_stop_at_a_bound(asimov_spectra):
     scan = gj.profile(asimov_spectra, fit, "*.beta", points=5, sigma=2.0)
     assert np.all(scan.values >= 0.0985)
     assert 3 <= len(scan.values) < 5
+    assert scan.values[0] == 0.0985
     with pytest.raises(OutOfBounds, match=r"must lie inside \[0.0985, 1\]"):
         gj.profile(asimov_spectra, fit, "*.beta", values=[0.05, 0.1])
 
 
 def test_a_parameter_on_its_bound_has_a_profile(asimov_spectra):
     fit = gj.fit(asimov_spectra, log_parabola(beta=0.25).bound("*.beta", 0.2, 0.5))
-    with pytest.raises(NothingToFit, match="no standard error"):
-        gj.profile(asimov_spectra, fit, "*.beta")
+    whole = gj.profile(asimov_spectra, fit, "*.beta", points=7)
+    assert np.all(whole.converged)
+    assert whole.values[0] == 0.2
+    assert len(whole.values) == 4
+    assert whole.delta[0] == pytest.approx(0, abs=1e-4)
+    # A gradient that presses against the bound adds to the parabola of three errors.
+    assert whole.delta[-1] > 9
     scan = gj.profile(asimov_spectra, fit, "*.beta", values=[0.2, 0.21])
     assert np.all(scan.converged)
     assert scan.delta[0] == pytest.approx(0, abs=1e-4)
