@@ -25,7 +25,7 @@ from gammajax.infer.deviance import deviance_and_largest, discrepancies
 from gammajax.infer.fit import Fit
 from gammajax.infer.lanes import in_chunks, most_lanes, tail
 from gammajax.infer.minimise import MAX_STEPS, Status, minimise
-from gammajax.io.hdf5 import write_hdf5
+from gammajax.io.hdf5 import write_tree
 from gammajax.likelihood.problem import Problem
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
@@ -98,7 +98,7 @@ class Goodness:
             "converged": self.converged,
         }
         header = {"deviance": self.deviance, "largest": self.largest, "n_bins": self.n_bins, "n_free": self.n_free}
-        return write_hdf5(path, arrays, {"kind": "goodness", **header, "p_value": self.p_value[0]})
+        return write_tree(path, "goodness", {**arrays, **header, "p_value": self.p_value[0]})
 
     def __repr__(self) -> str:
         value, error = self.p_value

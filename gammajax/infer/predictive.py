@@ -35,7 +35,7 @@ from gammajax.infer.deviance import at, discrepancies
 from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.lanes import in_chunks, most_lanes, tail
 from gammajax.infer.posterior import Posterior
-from gammajax.io.hdf5 import write_hdf5
+from gammajax.io.hdf5 import write_tree
 from gammajax.likelihood.problem import Problem, as_models
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
@@ -119,7 +119,7 @@ class Predictive:
         for folder, content in (("drawn", self.drawn), ("measured", self.measured)):
             arrays |= {f"{folder}/{name}": x for name, x in content.items()}
         header = {f"p_{name}": p for name, (p, _) in self.p_values.items()}
-        return write_hdf5(path, arrays, {"kind": "predictive", "source": self.source, **header})
+        return write_tree(path, "predictive", {**arrays, "source": self.source, **header})
 
     def __repr__(self) -> str:
         said = ", ".join(f"p({name}) = {p:.3g} +- {error:.2g}" for name, (p, error) in self.p_values.items())

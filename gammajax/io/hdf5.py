@@ -58,12 +58,6 @@ def write_tree(path: str | Path, kind: str, tree: Mapping[str, Any]) -> Path:
     return beside.replace(path)
 
 
-def write_hdf5(path: str | Path, arrays: Mapping[str, Any], header: Mapping[str, Any]) -> Path:
-    """`write_tree` of arrays and of a header, whose "kind" is that of the file."""
-    tree = {**header, **arrays}
-    return write_tree(path, tree.pop("kind"), tree)
-
-
 def _write_group(group: h5py.Group, tree: Mapping[str, Any]) -> None:
     for name, value in tree.items():
         if isinstance(value, Mapping):
