@@ -71,6 +71,11 @@ class Beginning:
         out[position] = size
         return out if np.all(np.isfinite(out)) else np.where(np.arange(len(out)) == position, size, 0.0)
 
+    def width(self, position: int) -> float:
+        """Standard error of one parameter in its unit; without one (on a bound) that of the curvature along it."""
+        row = self.row(position)
+        return row.error if row.error > 0 else float(self.step(position)[position] * self.slope[position])
+
     def cross(self, rays: Ray) -> tuple[Crossing, np.ndarray]:
         """Follow all rays in one call: where they end, and the natural values of all free parameters there.
 

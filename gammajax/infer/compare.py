@@ -39,6 +39,7 @@ from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem, as_models
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
+from gammajax.models.nuisance import Nuisance
 from gammajax.numeric.keys import as_key
 from gammajax.params.tree import has_weights
 
@@ -259,7 +260,7 @@ def _null_in_alternative(null: Models, alternative: Models) -> Models | None:
         return None
     values = {path: null.value(path) for path in alternative.free_paths if path in null.rows}
     absent = [path for path in alternative.rows if path not in null.rows]
-    strengths = [path for path in absent if _is_strength(path) and alternative.rows[path].free]
+    strengths = [path for path in absent if _is_strength(path, alternative) and alternative.rows[path].free]
     if {path.split(".")[0] for path in absent} - {path.split(".")[0] for path in strengths}:
         return None
     values |= dict.fromkeys(strengths, 0.0)
@@ -275,8 +276,13 @@ def _null_in_alternative(null: Models, alternative: Models) -> Models | None:
     return alternative.set(values)
 
 
-def _is_strength(path: str) -> bool:
-    return path.rsplit(".", 1)[-1] in ("amplitude", "norm")
+def _is_strength(path: str, models: Models) -> bool:
+    """Whether a source has no flux where the parameter is zero; the norm of a nuisance is none of these."""
+    return path.rsplit(".", 1)[-1] in ("amplitude", "norm") and not _is_nuisance(path, models)
+
+
+def _is_nuisance(path: str, models: Models) -> bool:
+    return isinstance(models[path.split(".")[0]], Nuisance)
 
 
 def _irregular(
@@ -287,9 +293,11 @@ def _irregular(
     if at_null is None:
         # Sources that the null lacks and whose strength cannot be zero, or parameters of another name.
         absent = [p for p in freed if p.split(".")[0] not in list(null)]
+        models = alternative.models
+        strengths = [p for p in absent if _is_strength(p, models)]
         # The logarithm of a strength has no zero: the null lies at its end.
-        logs = tuple(p for p in absent if _is_strength(p) and alternative.models.rows[p].scale == "log")
-        return logs, tuple(p for p in absent if not _is_strength(p))
+        ends = tuple(p for p in strengths if models.rows[p].scale == "log" or 0.0 in models.rows[p].range)
+        return ends, tuple(p for p in absent if p not in strengths and not _is_nuisance(p, models))
     boundary = tuple(path for path in freed if at_null.value(path) in at_null.rows[path].range)
     problem = make_problem(datasets, at_null, nodes=alternative.nodes)
     information = dict(zip(at_null.free_paths, np.asarray(_information(problem)), strict=True))

@@ -282,11 +282,10 @@ def _axis(start: Beginning, position: int, points: int, sigma: float, values: An
         if not np.all((axis >= low) & (axis <= high)) or (row.scale == "log" and not np.all(axis > 0)):
             raise OutOfBounds(f"{row.path}: values must lie inside [{low:g}, {high:g}] {row.unit}".rstrip())
         return axis
-    if not row.error > 0:
-        raise NothingToFit(f"{row.path} has no standard error to set the range of the surface: give values=")
-    lower, upper = max(low, row.value - sigma * row.error), min(high, row.value + sigma * row.error)
+    reach = sigma * start.width(position)
+    lower, upper = max(low, row.value - reach), min(high, row.value + reach)
     if row.scale == "log" and not lower > 0:
-        lower = row.value * np.exp(-sigma * row.error / row.value)
+        lower = row.value * np.exp(-reach / row.value)
     return np.linspace(lower, upper, points)
 
 

@@ -138,8 +138,7 @@ def _grid(start: Beginning, position: int, points: int, sigma: float) -> np.ndar
     """Values at even steps around the best one; in place of those beyond a bound, the bound."""
     points, sigma = whole(points, "points"), above_zero(sigma, "sigma")
     row = start.row(position)
-    width = row.error if row.error > 0 else start.step(position)[position] * start.slope[position]
-    grid = np.unique(np.clip(row.value + np.linspace(-sigma, sigma, points) * width, *row.range))
+    grid = np.unique(np.clip(row.value + np.linspace(-sigma, sigma, points) * start.width(position), *row.range))
     return grid[grid > 0] if row.scale == "log" else grid
 
 

@@ -91,6 +91,15 @@ def detection(dark_data):
     return gj.likelihood_ratio(dark_data, gj.Models(), sources("a").freeze("a.*.index"), key=2, n=400)
 
 
+def test_a_nuisance_that_the_null_lacks_is_no_source(null_data):
+    """Without it its norm is one, not zero; the source is at its bound, and its index undefined, all the same."""
+    alternative = sources("a").add(area=gj.ExposureNorm()).prior("area.norm", gj.Normal(1.0, 0.1))
+    found = gj.likelihood_ratio(null_data, gj.Models(), alternative)
+    assert found.boundary == ("a.spectral.amplitude",)
+    assert found.undefined == ("a.spectral.index",)
+    assert found.ts > 25
+
+
 def test_no_source_is_a_null(null_data):
     """TS of a detection: the statistic of the background alone, from bin to bin, minus that of the fit."""
     alternative = sources("a").freeze("a.*.index")

@@ -64,6 +64,15 @@ def test_a_best_fit_in_a_corner_of_the_bounds(asimov_spectra, source):
     assert stuck.sum(axis=1).tolist() == [5, 5, 5]
 
 
+def test_surface_of_a_fit_on_a_bound(asimov_spectra, source):
+    fit = gj.fit(asimov_spectra, source.set("*.beta", 0.3).bound("*.beta", 0.2, 0.5))
+    surface = gj.surface(asimov_spectra, fit, "*.alpha", "*.beta", points=(5, 7))
+    assert surface.y[0] == 0.2
+    assert 0.2 < surface.y[-1] <= 0.5
+    assert surface.delta[2, 0] == pytest.approx(0, abs=1e-4)
+    assert surface.delta.min() > -1e-3
+
+
 def test_surface(asimov_spectra, truth_fit, tmp_path):
     surface = gj.surface(asimov_spectra, truth_fit, "*.amplitude", "*.beta", points=(5, 7))
     assert surface.stat.shape == (5, 7)
