@@ -174,3 +174,45 @@ def test_crab_of_fermi(gammajax_data):
     # A thousandth of the Crab's counts lies beyond the kernel of Gammapy, and goes to the background here.
     background = "Fermi-LAT-bkg.spectral.norm"
     compare(near, expected["fit"], {background: background}, shift=0.2)
+
+
+# -- PKS 2155-304
+
+BLAZAR = (329.7169, -30.2256)
+
+
+def test_steady_pks_2155_is_the_same_in_a_cube_and_in_a_spectrum(gammajax_data):
+    """Off counts around the source and the background of the response agree; the place is that of the catalogue."""
+    runs = gj.DataStore.from_dir(gammajax_data / "hess-dl3-dr1").observations(
+        [47802, 47803, 47804, 47827, 47828, 47829]
+    )
+    axes = {
+        "energy": gj.energy_edges("0.3 TeV", "10 TeV", bins=8),
+        "energy_true": gj.energy_edges("0.15 TeV", "20 TeV", bins=16),
+    }
+    cubes = gj.reduce_maps(
+        runs,
+        gj.SkyGrid.create(BLAZAR, "4 deg", "0.02 deg", proj="TAN"),
+        **axes,
+        background=gj.FoVBackgroundScale("icrs;circle(329.7169, -30.2256, 0.3)"),
+        safe_mask=gj.SafeMask("offset-max", "aeff-default", offset_max="2 deg"),
+        stack=True,
+    )
+    region = gj.region("icrs;circle(329.7169, -30.2256, 0.11)")
+    mask = gj.SafeMask("aeff-default")
+    spectra = gj.reduce_spectra(runs, region, **axes, containment_correction=True, safe_mask=mask)
+    spectral = gj.PowerLaw(index=3.0, amplitude=2e-12)
+    place = gj.PointSpatial(lon_0=BLAZAR[0] + 0.06, lat_0=BLAZAR[1] - 0.06)
+    source = gj.Models(pks=gj.SkyModel(spectral, place), bkg=gj.FoVBackground())
+    cube = gj.fit(cubes.datasets, source.free("bkg.spectral.tilt"))
+    plain = gj.fit(spectra.datasets, gj.Models(pks=gj.SkyModel(spectral)))
+    assert cube.success
+    assert plain.success
+    for path in ("pks.spectral.index", "pks.spectral.amplitude"):
+        apart = cube.models.value(path) - plain.models.value(path)
+        assert abs(apart) < 0.5 * plain.models.error(path), path
+        assert cube.models.error(path) < plain.models.error(path), path
+    for path, there in zip(("pks.spatial.lon_0", "pks.spatial.lat_0"), BLAZAR, strict=True):
+        assert abs(cube.models.value(path) - there) < 3 * cube.models.error(path), path
+        assert cube.models.error(path) < 0.01
+    assert abs(cube.models.value("bkg.spectral.norm") - 1.0) < 2 * cube.models.error("bkg.spectral.norm")
