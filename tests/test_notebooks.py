@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-NOTEBOOKS = ["joint_crab", "pks2155_ebl", "systematics", "own_model", "rxj1713_cube"]
+NOTEBOOKS = ["joint_crab", "pks2155_ebl", "systematics", "own_model", "rxj1713_cube", "fermi_galactic_centre"]
 
 
 def content(name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ class Component(Model):
     @property
     def in_gammapy(self) -> bool:
         """True if Gammapy reads the model from its YAML."""
-        return bool(self.tag) and all(part.in_gammapy for part in parts(self))
+        return tags_of(type(self)) == self.tag and all(part.in_gammapy for part in parts(self))
 
     @classmethod
     def from_yaml(cls, content: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -28,6 +28,11 @@ class Component(Model):
     def to_yaml(self, content: dict[str, Any], gammapy: bool) -> dict[str, Any]:
         """The YAML of the model, from that by the plain rules; with `gammapy`, the form that Gammapy reads."""
         return content
+
+
+def tags_of(cls: type[Any]) -> tuple[str, ...]:
+    """The names of a class in files: tags that it declares itself, else its own name; a parent's stay the parent's."""
+    return cls.__dict__.get("tag") or (cls.__name__,)
 
 
 def parts(model: Component) -> list[Component]:

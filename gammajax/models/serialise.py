@@ -16,7 +16,7 @@ import numpy as np
 from gammajax.errors import LinkError, ModelError, PriorError
 from gammajax.models.attached import file_for
 from gammajax.models.background import FoVBackground
-from gammajax.models.component import Component
+from gammajax.models.component import Component, tags_of
 from gammajax.models.counts_template import TemplateNPred
 from gammajax.models.mapped import map_content
 from gammajax.models.nuisance import BackgroundNorm, Nuisance
@@ -146,7 +146,7 @@ class Writer:
         return out
 
     def _model(self, model: Model, path: str) -> dict[str, Any]:
-        out: dict[str, Any] = {"type": (getattr(model, "tag", ()) or (type(model).__name__,))[0]}
+        out: dict[str, Any] = {"type": tags_of(type(model))[0]}
         parameters: list[dict[str, Any]] = []
         for field in dataclasses.fields(model):
             value, spec, name = getattr(model, field.name), spec_of(field), field.name

@@ -6,6 +6,7 @@ No table of spectral models needs to be kept; a class written in a notebook goes
 from typing import Any, TypeVar
 
 from gammajax.models.background import FoVGradient
+from gammajax.models.component import tags_of
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.spatial import SpatialModel
 from gammajax.models.spectral import SpectralModel
@@ -35,18 +36,18 @@ _OURS: dict[str, tuple[type[Prior], tuple[str, ...]]] = {"LogNormalPrior": (LogN
 
 def spectral_models() -> dict[str, type[SpectralModel]]:
     """All spectral models by tag; a class without tags by its own name."""
-    return {tag: cls for cls in _defining(SpectralModel, "dnde") for tag in cls.tag or (cls.__name__,)}
+    return {tag: cls for cls in _defining(SpectralModel, "dnde") for tag in tags_of(cls)}
 
 
 def spatial_models() -> dict[str, type[Any]]:
     """All spatial models by tag, and the gradient of a background, which stands in their place."""
     models = [*_defining(SpatialModel, "brightness"), FoVGradient]
-    return {tag: cls for cls in models for tag in cls.tag or (cls.__name__,)}
+    return {tag: cls for cls in models for tag in tags_of(cls)}
 
 
 def nuisances() -> dict[str, type[Nuisance]]:
     """All nuisance models by tag; a class without tags by its own name."""
-    return {tag: cls for cls in _subclasses(Nuisance) for tag in cls.tag or (cls.__name__,)}
+    return {tag: cls for cls in _subclasses(Nuisance) for tag in tags_of(cls)}
 
 
 def priors() -> dict[str, tuple[type[Prior], tuple[str, ...]]]:

@@ -147,7 +147,7 @@ def test_cuts_act_on_events_and_livetime(runs):
     assert sorted(phased.events.time) == [0.0, 20.0, 40.0]
     assert phased.livetime == pytest.approx(0.5 * run.livetime)
     assert phased.gti.time_sum == run.gti.time_sum
-    hard = run.select_events(partial(Events.select_energy, energy_min=1, energy_max="1 PeV"), livetime_fraction=0.5)
+    hard = run.select_events(partial(Events.select_energy, energy_range=(1, "1 PeV")), livetime_fraction=0.5)
     assert len(hard.events) == 3
     assert pickle.loads(pickle.dumps(hard)).livetime == 0.5 * run.livetime
     with pytest.raises(ConfigError, match="livetime_fraction must be in 0..1"):

@@ -300,7 +300,7 @@ def test_result_reads_well(truth_fit, tmp_path):
     assert by_path["crab.spectral.alpha"]["error"] == truth_fit.models.error("*.alpha")
     assert by_path["crab.spectral.reference"] == {
         "path": "crab.spectral.reference", "value": 1.0, "error": None, "unit": "TeV",
-        "min": None, "max": None, "frozen": True, "link": None,
+        "min": 1e-12, "max": None, "frozen": True, "link": None,
     }  # fmt: skip
     assert set(content["timings"]) == {"compile", "run", "total"}
     assert "jax" in content["versions"]

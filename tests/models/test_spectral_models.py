@@ -284,9 +284,22 @@ def test_a_model_of_ones_own(spectra):
     row = models.rows["crab.spectral.stretch"]
     assert (row.lower, row.upper, row.frozen) == (0.1, 3.0, True)
     assert models.value("*.cutoff") == 20.0
-    found = gj.fit(spectra, models)
+    found = gj.fit(gj.asimov(spectra, models), models.set("*.cutoff", 10.0))
     assert found.success
-    assert found.models.value("*.cutoff") > 0
+    assert found.models.value("*.cutoff") == pytest.approx(20.0, rel=1e-3)
+
+
+def test_a_subclass_has_a_name_of_its_own_in_files(tmp_path):
+    """The tag of its parent stays the parent's, whatever was derived from it."""
+
+    class Steep(gj.PowerLaw):
+        index: gj.Scalar = gj.param(4.0)
+
+    path = gj.Models(a=gj.SkyModel(gj.PowerLaw()), b=gj.SkyModel(Steep())).write(tmp_path / "m.yaml")
+    back = gj.Models.read(path)
+    assert type(back["a"].spectral) is gj.PowerLaw
+    assert type(back["b"].spectral) is Steep
+    assert not Steep().in_gammapy
 
 
 @pytest.mark.parametrize(
