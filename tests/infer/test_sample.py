@@ -83,8 +83,9 @@ def test_a_parameter_without_data_follows_its_prior(asimov_spectra, source):
 
 
 def test_errors(asimov_spectra, source, posterior):
-    with pytest.raises(NothingToFit, match=r"bounds constrain.*crab\.spectral\.reference"):
-        gj.sample(asimov_spectra, source.free("*.reference"), key=jax.random.key(0))
+    twice = gj.Models(crab=gj.SkyModel(source["crab"].spectral * gj.PowerLawNorm()))
+    with pytest.raises(NothingToFit, match=r"bounds constrain.*crab\.spectral\.model2\.norm"):
+        gj.sample(asimov_spectra, twice, key=jax.random.key(0))
     with pytest.raises(NothingToFit, match="no parameter is free"):
         gj.sample(asimov_spectra, source.freeze("*"), key=jax.random.key(0))
     with pytest.raises(ConfigError, match="draws must be a whole number from 4"):
