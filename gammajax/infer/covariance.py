@@ -29,7 +29,7 @@ class Laplace(NamedTuple):
     """Inverse of half the Hessian of the statistic; NaN where it is not positive definite."""
     hessian: Float[Array, "free free"]
     fixed: Bool[Array, "free"]
-    """Parameters that do not take part: held, or pressed against a bound."""
+    """Parameters that do not take part: held, pressed against a bound, or on one without influence."""
 
 
 def laplace(problem: Problem, z: Vector, at: Expansion) -> Laplace:

@@ -36,6 +36,7 @@ from gammajax.infer.fit import Fit, make_problem
 from gammajax.infer.lanes import in_chunks, most_lanes, tail
 from gammajax.infer.posterior import Posterior
 from gammajax.io.hdf5 import write_tree
+from gammajax.likelihood.cube import of_sums
 from gammajax.likelihood.problem import Problem, as_models
 from gammajax.likelihood.toys import draw
 from gammajax.models.collection import Models
@@ -212,7 +213,7 @@ def _draw(problem: Problem, parameters: Float[Array, "draw free"], key: Array, c
 
 def _per_energy(group: Group, counts: tuple[Array, ...]) -> tuple[Array, ...]:
     """Of cubes the sums over the mask at each energy, of spectra all bins."""
-    return tuple(x[:, group.place.shape[1] :] for x in counts) if isinstance(group, CubeGroup) else counts
+    return tuple(of_sums(group, x) for x in counts) if isinstance(group, CubeGroup) else counts
 
 
 def _by_name(datasets: Datasets, problem: Problem, counts) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

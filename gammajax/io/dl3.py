@@ -317,6 +317,11 @@ def gti_table(hdu: fits.BinTableHDU, path: Path) -> GTITable:
     return GTITable(start, stop, time_reference(hdu.header, f"{path}[{hdu.name}]"))
 
 
+def good_time(hdus: fits.HDUList, path: Path) -> GTITable | None:
+    """The table GTI beside a dataset, None without one. Raises `FileFormatError` as `gti_table` does."""
+    return next((gti_table(hdu, path) for hdu in tables(hdus) if hdu.name.upper() == "GTI"), None)
+
+
 def pointing_table(hdu: fits.BinTableHDU, path: Path) -> PointingTable:
     """The columns of POINTING, in order of time. Raises `FileFormatError` for a table without rows."""
     time = _seconds(hdu, path, "TIME")

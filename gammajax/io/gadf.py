@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 from gammajax.errors import FileFormatError, UnitMismatch
-from gammajax.io.dl3 import GTITable, gti_table
+from gammajax.io.dl3 import GTITable, good_time
 from gammajax.io.dl3_write import gti_hdu
 from gammajax.io.fits import ascii_text, column, column_names, find_hdu, number, open_fits, tables, text
 from gammajax.units import to_number
@@ -103,7 +103,7 @@ def _origin(hdus: fits.HDUList, path: Path, header: fits.Header) -> dict[str, An
     return {
         "telescope": ", ".join(sorted(telescopes)) or text(header, "TELESCOP"),
         "obs_ids": tuple(int(x) for x in ids if x.strip().isdigit()),
-        "gti": next((gti_table(hdu, path) for hdu in tables(hdus) if hdu.name.upper() == "GTI"), None),
+        "gti": good_time(hdus, path),
     }
 
 

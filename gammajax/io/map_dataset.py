@@ -20,7 +20,7 @@ from gammajax.errors import FileFormatError, UnitMismatch
 from gammajax.geom.grid import SkyGrid
 from gammajax.geom.map_axis import MapAxis
 from gammajax.geom.maps import SkyMap
-from gammajax.io.dl3 import GTITable, gti_table
+from gammajax.io.dl3 import GTITable, good_time
 from gammajax.io.fits import check_whole, open_fits, text
 from gammajax.io.maps import hdu_list, is_map, map_of, named
 
@@ -136,7 +136,7 @@ def read_map_dataset(
             **exposure,
             psf=_psf(hdus, path, parts),
             edisp=_edisp(hdus, path, parts, energy),
-            gti=gti_table(tables["GTI"], path) if "GTI" in tables else None,
+            gti=good_time(hdus, path),
             meta_table=Table.read(tables["META_TABLE"]) if "META_TABLE" in tables else None,
         )
 

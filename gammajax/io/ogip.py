@@ -13,8 +13,8 @@ import numpy as np
 from astropy.io import fits
 
 from gammajax.errors import ConfigError, FileFormatError, MissingFile
-from gammajax.io.dl3 import GTITable, gti_table
-from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, tables, text
+from gammajax.io.dl3 import GTITable, good_time
+from gammajax.io.fits import column, column_index, find_hdu, hdu_classes, number, open_fits, text
 from gammajax.io.paths import is_file
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def read_ogip(pha: str | Path, *, grouping: Grouping = "ignore") -> OgipSpectrum
 def _gti(hdus: fits.HDUList, pha: Path) -> GTITable | None:
     """Good time where the file tells it; X-ray files that leave out its epoch have none that could be used."""
     try:
-        return next((gti_table(hdu, pha) for hdu in tables(hdus) if hdu.name.upper() == "GTI"), None)
+        return good_time(hdus, pha)
     except FileFormatError as error:
         log.warning("good time is not read: %s", error)
         return None

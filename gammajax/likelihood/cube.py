@@ -21,6 +21,11 @@ def sums(group: CubeGroup) -> Bool[Array, "1 bin"]:
     return group.is_sum[None]
 
 
+def of_sums(group: CubeGroup, values: Bins) -> Float[Array, "dataset energy"]:
+    """What belongs to the sums."""
+    return values[:, group.place.shape[1] :]
+
+
 def cube_stat(group: CubeGroup, mu: Bins) -> Bins:
     """Statistic of each bin at the expected counts."""
     return jnp.where(sums(group), 2.0 * mu, stats.cash(group.counts, mu) - 2.0 * mu)

@@ -15,7 +15,7 @@ import numpy as np
 from gammajax._typing import Array, Float
 from gammajax.datasets.cube_groups import OnOffCubeGroup
 from gammajax.likelihood import stats
-from gammajax.likelihood.cube import sums, with_sums
+from gammajax.likelihood.cube import of_sums, sums, with_sums
 from gammajax.numeric.safe import safe_divide
 
 Bins = Float[Array, "dataset bin"]
@@ -24,7 +24,7 @@ Bins = Float[Array, "dataset bin"]
 def on_off_stat(group: OnOffCubeGroup, alpha: Bins, scale: Bins, signal: Bins) -> Bins:
     """Statistic of each bin; `alpha` with its factor `scale`."""
     each = stats.wstat(group.counts, group.counts_off, alpha, signal) - 2.0 * signal
-    f = _of_sums(group, scale)[..., None]
+    f = of_sums(group, scale)[..., None]
     empty = 2.0 * jnp.sum(group.empty_off * jnp.log1p(f * group.empty_alpha), axis=-1)
     return jnp.where(sums(group), 2.0 * signal + _as_bins(group, empty), each)
 
@@ -32,7 +32,7 @@ def on_off_stat(group: OnOffCubeGroup, alpha: Bins, scale: Bins, signal: Bins) -
 def on_off_deviance(group: OnOffCubeGroup, alpha: Bins, scale: Bins, signal: Bins) -> Bins:
     """Statistic of each bin without what the bins without on counts have at no signal and `scale` = 1."""
     each = stats.wstat(group.counts, group.counts_off, alpha, signal) - 2.0 * signal
-    f = _of_sums(group, scale)[..., None]
+    f = of_sums(group, scale)[..., None]
     change = jnp.log1p((f - 1.0) * group.empty_alpha / (1.0 + group.empty_alpha))
     empty = 2.0 * jnp.sum(group.empty_off * change, axis=-1)
     return jnp.where(sums(group), 2.0 * signal + _as_bins(group, empty), each)
@@ -65,7 +65,7 @@ def on_off_background(group: OnOffCubeGroup, alpha: Bins, scale: Bins, signal: B
     """Most likely background of each bin per unit of `scale`; of a sum that of all bins."""
     _, mu_off, _ = stats.wstat_profile(group.counts, group.counts_off, alpha, signal)
     each = jnp.where(group.mask & (alpha > 0), group.alpha * mu_off, 0.0)
-    f = _of_sums(group, scale)[..., None]
+    f = of_sums(group, scale)[..., None]
     empty = jnp.sum(group.empty_off * group.empty_alpha / (1.0 + f * group.empty_alpha), axis=-1)
     return with_sums(group, each[None])[0] + _as_bins(group, empty)
 
@@ -73,7 +73,7 @@ def on_off_background(group: OnOffCubeGroup, alpha: Bins, scale: Bins, signal: B
 def on_off_background_curvature(group: OnOffCubeGroup, alpha: Bins, scale: Bins, signal: Bins) -> tuple[Bins, Bins]:
     """Second derivatives of `on_off_stat`: in signal and `scale`, and twice in `scale`."""
     mixed, double = stats.wstat_alpha_curvature(group.counts, group.counts_off, alpha, signal)
-    f = _of_sums(group, scale)[..., None]
+    f = of_sums(group, scale)[..., None]
     empty = -2.0 * jnp.sum(group.empty_off * jnp.square(group.empty_alpha / (1.0 + f * group.empty_alpha)), axis=-1)
     mixed = jnp.where(sums(group), 0.0, group.alpha * mixed)
     return mixed, jnp.where(sums(group), _as_bins(group, empty), jnp.square(group.alpha) * double)
@@ -84,15 +84,10 @@ def on_off_expected(group: OnOffCubeGroup, alpha: Bins, scale: Bins, signal: Bin
     mu_on, mu_off, _ = stats.wstat_profile(group.counts, group.counts_off, alpha, signal)
     total = signal + scale * on_off_background(group, alpha, scale, signal)
     on = jnp.where(alpha > 0, mu_on, stats.floored(jnp.where(sums(group), total, signal)))
-    f = _of_sums(group, scale)[..., None]
+    f = of_sums(group, scale)[..., None]
     empty = jnp.sum(group.empty_off / (1.0 + f * group.empty_alpha), axis=-1)
     off = with_sums(group, jnp.where(group.mask & (alpha > 0), mu_off, 0.0)[None])[0]
     return on, off + _as_bins(group, empty)
-
-
-def _of_sums(group: OnOffCubeGroup, values: Bins) -> Float[Array, "dataset energy"]:
-    """What belongs to the sums."""
-    return values[:, group.place.shape[1] :]
 
 
 def _as_bins(group: OnOffCubeGroup, values: Float[Array, "dataset energy"]) -> Bins:

@@ -63,7 +63,22 @@ class FoVBackground(Nuisance):
             raise ModelError(
                 f"FoVBackground: spatial must be FoVGradient() or a spatial model, got {type(spatial).__name__}"
             )
+        if isinstance(spatial, SpatialModel):
+            _check_factor(spatial)
         self.spectral, self.spatial, self.datasets_names = spectral, spatial, datasets_names
 
     def background(self, energy: Scalar) -> Scalar:
         return self.spectral.dnde(energy)
+
+
+def _check_factor(spatial: SpatialModel) -> None:
+    kind = type(spatial).__name__
+    if spatial.unit:
+        raise ModelError(
+            f"FoVBackground: {kind} is a brightness [{spatial.unit}]; a background is scaled by a spatial model "
+            "without unit, such as PiecewiseNormSpatial, or by FoVGradient()"
+        )
+    if spatial.energy_dependent:
+        raise ModelError(
+            f"FoVBackground: {kind} depends on the energy; a background takes its energies from its spectral model"
+        )

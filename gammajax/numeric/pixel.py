@@ -1,4 +1,4 @@
-"""From directions on the sky to pixels of a map, as pure functions with derivatives in the direction.
+"""From directions on the sky to pixels of a map and back, as pure functions with derivatives in the direction.
 
 Pixels are reached by a rotation into the native sphere of the map, one of the closed forms of `numeric.projection`, and
 a linear map of the plane.
@@ -94,3 +94,20 @@ def scales(wcs: WCS, x: Float[np.ndarray, "column"], y: Float[np.ndarray, "row"]
         found = np.radians(np.sqrt(np.stack([yy, xx]) / (xx * yy - xy**2)))
     nominal = np.linalg.norm(np.linalg.inv(wcs.pixel_scale_matrix), axis=1)
     return np.where(np.isfinite(found), found, nominal[:, None, None])
+
+
+def directions(
+    lon: Float[Array, "lat lon"], lat: Float[Array, "lat lon"], frame: str, wanted: str, factor: int = 1
+) -> tuple[Float[Array, "sample lat lon"], Float[Array, "sample lat lon"]]:
+    """Longitude and latitude [deg] in the frame `wanted` of `factor`^2 points in each pixel; centres are in `frame`."""
+    turn = jnp.asarray(TO_ICRS[wanted].T @ TO_ICRS[frame])
+    vector = jnp.einsum("ij,jyx->iyx", turn, unit_vector(lon, lat))
+    if factor == 1:
+        points = vector[None]
+    else:
+        shift = (jnp.arange(factor) + 0.5) / factor - 0.5
+        down, right = jnp.gradient(vector, axis=(1, 2))
+        dy, dx = (x.reshape(-1, 1, 1, 1) for x in jnp.meshgrid(shift, shift))
+        points = vector[None] + dy * down[None] + dx * right[None]
+    x, y, z = jnp.moveaxis(points, 1, 0)
+    return jnp.rad2deg(jnp.arctan2(y, x)) % 360.0, jnp.rad2deg(jnp.arctan2(z, jnp.hypot(x, y)))

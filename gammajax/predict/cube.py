@@ -25,6 +25,7 @@ from gammajax.models.sky import AppliedIRF, SkyModel
 from gammajax.models.spatial import GaussianSpatial, SpatialModel, evaluate
 from gammajax.models.spectral.base import evaluate as evaluate_spectrum
 from gammajax.numeric.each import each
+from gammajax.numeric.pixel import directions
 from gammajax.numeric.safe import safe_divide
 from gammajax.numeric.tower import tower, tower_near
 from gammajax.params.field import ParamSpec, spec_of
@@ -32,7 +33,6 @@ from gammajax.params.tree import fill, has_weights, slots
 from gammajax.predict.after import closed_after, dispersed, per_unit
 from gammajax.predict.bend import bent
 from gammajax.predict.closed import counts_closed, cutout, dispersion, pixels_per_degree
-from gammajax.predict.field import directions
 from gammajax.predict.template import template_counts
 from gammajax.predict.weigh import weighted_near
 

@@ -10,12 +10,10 @@ import numpy as np
 from gammajax._typing import Array, Float
 from gammajax.datasets.cube import Cube
 from gammajax.datasets.cube_groups import CubeGroup
-from gammajax.errors import ModelError
 from gammajax.models.background import FoVBackground, FoVGradient
 from gammajax.models.spatial import SpatialModel, evaluate
 from gammajax.numeric.each import each
-from gammajax.numeric.pixel import TO_ICRS
-from gammajax.numeric.sphere import unit_vector
+from gammajax.numeric.pixel import directions
 
 
 class Field(eqx.Module):
@@ -25,22 +23,10 @@ class Field(eqx.Module):
     """Share of each bin of the mask in the background of its energy."""
 
 
-def field_of(name: str, model: FoVBackground, datasets: Sequence[Cube]) -> Field | None:
-    """What a background needs to know of its cubes; None unless it has a spatial model.
-
-    Raises `ModelError` for a spatial model that is no factor, or depends on the energy.
-    """
-    spatial = model.spatial
-    if not isinstance(spatial, SpatialModel):
+def field_of(model: FoVBackground, datasets: Sequence[Cube]) -> Field | None:
+    """What a background needs to know of its cubes; None unless it has a spatial model."""
+    if not isinstance(model.spatial, SpatialModel):
         return None
-    kind = type(spatial).__name__
-    if spatial.unit:
-        raise ModelError(
-            f"{name}: {kind} is a brightness [{spatial.unit}]; a background is scaled by a spatial model without unit, "
-            "such as PiecewiseNormSpatial, or by FoVGradient()"
-        )
-    if spatial.energy_dependent:
-        raise ModelError(f"{name}: {kind} depends on the energy; a background takes its energies from `spectral`")
     return Field(jnp.asarray(np.stack([_share(dataset) for dataset in datasets])))
 
 
@@ -64,20 +50,3 @@ def over_field(model: FoVBackground, plan: Field | None, group: CubeGroup) -> Fl
         return jnp.concatenate([image[place[:, 1], place[:, 2]], jnp.einsum("eyx,yx->e", share, image)])
 
     return each(one, group.lon, group.lat, group.place, plan.share)
-
-
-def directions(
-    lon: Float[Array, "lat lon"], lat: Float[Array, "lat lon"], frame: str, wanted: str, factor: int = 1
-) -> tuple[Float[Array, "sample lat lon"], Float[Array, "sample lat lon"]]:
-    """Longitude and latitude [deg] in the frame `wanted` of `factor`^2 points in each pixel; centres are in `frame`."""
-    turn = jnp.asarray(TO_ICRS[wanted].T @ TO_ICRS[frame])
-    vector = jnp.einsum("ij,jyx->iyx", turn, unit_vector(lon, lat))
-    if factor == 1:
-        points = vector[None]
-    else:
-        shift = (jnp.arange(factor) + 0.5) / factor - 0.5
-        down, right = jnp.gradient(vector, axis=(1, 2))
-        dy, dx = (x.reshape(-1, 1, 1, 1) for x in jnp.meshgrid(shift, shift))
-        points = vector[None] + dy * down[None] + dx * right[None]
-    x, y, z = jnp.moveaxis(points, 1, 0)
-    return jnp.rad2deg(jnp.arctan2(y, x)) % 360.0, jnp.rad2deg(jnp.arctan2(z, jnp.hypot(x, y)))

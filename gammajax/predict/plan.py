@@ -75,7 +75,7 @@ def planned(
         elif isinstance(model, SkyModel) and acted_on:
             plans.append(_source(name, model, models, group))
         elif isinstance(model, FoVBackground) and acted_on:
-            plans.append(field_of(name, model, datasets))
+            plans.append(field_of(model, datasets))
         else:
             plans.append(None)
     return dataclasses.replace(group, plans=tuple(plans))
