@@ -36,18 +36,17 @@ def cases() -> dict[str, Any]:
     import numpy as np
 
     import gammajax as gj
-    from gammajax.io.region_map import MapAxis, RegionMap
+    from gammajax.geom.map_axis import MapAxis
+    from gammajax.geom.maps import SkyMap
 
     line: Any = gj.PowerLaw
     energy = np.geomspace(0.01, 100.0, 50)
-    edges = np.geomspace(0.01, 100.0, 41)
-    centre = np.sqrt(edges[1:] * edges[:-1])
     axes = (
-        MapAxis("energy_true", "TeV", "log", True, edges),
-        MapAxis("amplitude", "", "log", False, np.array([0.1, 1.0, 10.0])),
-        MapAxis("index", "", "lin", False, np.linspace(1.0, 4.0, 13)),
+        MapAxis.from_nodes("index", np.linspace(1.0, 4.0, 13)),
+        MapAxis.from_nodes("amplitude", [0.1, 1.0, 10.0], "", "log"),
+        MapAxis.from_edges("energy_true", np.geomspace(0.01, 100.0, 41), "TeV", "log"),
     )
-    grid = 1e-11 * axes[1].points[:, None] * centre[:, None, None] ** -axes[2].points
+    grid = 1e-11 * axes[1].points[:, None] * axes[2].centers ** -axes[0].points[:, None, None]
     redshift = np.linspace(0.01, 1.0, 100)
     transmission = np.exp(-redshift[:, None] * energy)
     strong = {"amplitude": 1e-11}
@@ -70,7 +69,10 @@ def cases() -> dict[str, Any]:
         "GaussianSpectralModel": {"amplitude": 1e-11, "sigma": 0.5},
         "LogGaussianSpectralModel": {"L": 1e-11, "Ep": 1.0},
         "TemplateSpectralModel": {"energy": energy, "values": 1e-11 * energy**-2},
-        "TemplateNDSpectralModel": {"content": RegionMap(axes, grid, "cm-2 s-1 TeV-1"), "coordinates": [1.1, 2.2]},
+        "TemplateNDSpectralModel": {
+            "content": SkyMap(grid[..., None, None], axes, None, "cm-2 s-1 TeV-1"),
+            "coordinates": [1.1, 2.2],
+        },
         "PiecewiseNormSpectralModel": {"energy": [0.1, 1.0, 10.0]},
         "ScaleSpectralModel": {"model": line(**strong)},
         "MeyerCrabSpectralModel": {},

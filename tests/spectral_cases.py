@@ -4,7 +4,8 @@ import numpy as np
 from astropy import units as u
 
 import gammajax as gj
-from gammajax.io.region_map import MapAxis, RegionMap
+from gammajax.geom.map_axis import MapAxis
+from gammajax.geom.maps import SkyMap
 
 ENERGY = np.geomspace(0.01, 100.0, 9)
 
@@ -21,11 +22,10 @@ def ebl():
 
 def region_map():
     """E^-2 times the square of a coordinate, with the energy as bins and the coordinate as nodes."""
-    edges = np.geomspace(1e-3, 1e3, 13)
-    energy = MapAxis("energy_true", "TeV", "log", True, edges)
-    factor = MapAxis("factor", "", "log", False, np.array([1.0, 2.0, 5.0]))
-    centre = np.sqrt(edges[1:] * edges[:-1])
-    return RegionMap((energy, factor), 1e-12 * centre[:, None] ** -2 * factor.points**2, "cm-2 s-1 TeV-1")
+    energy = MapAxis.from_edges("energy_true", np.geomspace(1e-3, 1e3, 13), "TeV", "log")
+    factor = MapAxis.from_nodes("factor", [1.0, 2.0, 5.0], "", "log")
+    values = 1e-12 * energy.centers**-2 * factor.points[:, None] ** 2
+    return SkyMap(values[..., None, None], (factor, energy), None, "cm-2 s-1 TeV-1")
 
 
 def meyer(e):

@@ -6,9 +6,13 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
+from made_cubes import cube, models, source
+from made_cubes import on_off as on_off_cube
 from made_spectra import log_parabola, on_off, value_and_slope
 
 import gammajax as gj
+from gammajax.geom.map_axis import MapAxis
+from gammajax.geom.maps import SkyMap
 from gammajax.infer.minimise import minimise
 from gammajax.infer.stopwatch import Stopwatch
 
@@ -71,6 +75,30 @@ def test_compiles_nothing(row, operation):
     run = OPERATIONS[operation]
     run(*before)
     assert programs(partial(run, *after)) == 0
+
+
+def _template(data):
+    """As many counts as the cube's background, as a model."""
+    axis = MapAxis.from_edges("energy", data.energy, "TeV", "log")
+    return gj.TemplateNPred(SkyMap(np.asarray(data.background), (axis,), data.grid), datasets_names=data.name)
+
+
+CUBE, POINT = cube(nested=True), models()
+UNDISPERSED = gj.Models(src=gj.SkyModel(source().spectral, source().spatial, apply_irf={"edisp": False}))
+TEMPLATE = gj.Models(src=source(), npred=_template(CUBE))
+CUBES = {
+    "place of a source": ((CUBE, POINT), (CUBE, POINT.set("*.lon_0", "83.6 deg"))),
+    "spectrum of a source without dispersion": ((CUBE, UNDISPERSED), (CUBE, UNDISPERSED.set("*.index", 2.4))),
+    "norm of a template of counts": ((CUBE, TEMPLATE), (CUBE, TEMPLATE.set("npred.spectral.norm", 1.2))),
+    "off counts": ((on_off_cube(), POINT.drop("bkg")), (on_off_cube(seed=6), POINT.drop("bkg"))),
+}
+
+
+@pytest.mark.parametrize("row", CUBES)
+def test_cubes_compile_nothing(row):
+    before, after = CUBES[row]
+    nll(*before)
+    assert programs(partial(nll, *after)) == 0
 
 
 @pytest.mark.parametrize("operation", ["nll", "fit"])

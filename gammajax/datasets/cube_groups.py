@@ -17,8 +17,9 @@ import numpy as np
 from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import Cube, MapDatasetOnOff
 from gammajax.geom.grid import SkyGrid
+from gammajax.geom.projected import projection_of, scales
 from gammajax.irf.mixture import MixturePSF, mixture_of, thinned, unspread
-from gammajax.numeric.pixel import Projection, projection, scales
+from gammajax.numeric.pixel import Projection
 from gammajax.numeric.quadrature import gauss_of_sum, log_nodes
 from gammajax.remembered import Remembered
 
@@ -123,9 +124,9 @@ class _Plan:
         self.background = np.concatenate([background[at], total])
         self.energy = np.concatenate([energies[place[:, 0]], energies])
         self.field = (where - centre) @ np.linalg.inv(pixel).T
-        self.projection = projection(dataset.grid.wcs, dataset.grid.frame)
+        self.projection = projection_of(dataset.grid)
         self.scale_y, self.scale_x = (thinned(n, _SCALES).astype(float) for n in dataset.grid.shape)
-        self.scale = scales(dataset.grid.wcs, self.scale_x, self.scale_y)
+        self.scale = scales(dataset.grid, self.scale_x, self.scale_y)
         self.psf, self.reach = _psf_of(dataset)
         self.overlap = overlap(dataset)
         self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset, self.overlap)

@@ -83,7 +83,7 @@ class Beginning:
         """
         n = len(rays.level)
         found, natural, here = jax.tree.map(
-            np.asarray, cross_all(self.problem, np.float64(self.fit.deviance), padded(rays))
+            np.asarray, cross_all(self.problem, np.float64(self.fit.deviance), 2.0 * self.curvature, padded(rays))
         )
         if not abs(here - self.fit.deviance) <= 1e-6 * (1.0 + abs(self.fit.deviance)):
             raise UnknownDataset(

@@ -33,7 +33,7 @@ from gammajax.errors import ConfigError, ModelError, UnknownDataset
 from gammajax.infer.expansion import expand
 from gammajax.infer.fit import Fit, at_rest, make_problem
 from gammajax.infer.fit import fit as make_fit
-from gammajax.infer.lanes import in_chunks, most_lanes, tail
+from gammajax.infer.lanes import along_lanes, in_chunks, most_lanes, tail
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem, as_models
@@ -339,12 +339,13 @@ def _toy_pairs(
     def one(counts) -> tuple[Array, Array]:
         under: Minimum = minimise(null.with_counts(counts), null.start, tolerance=tolerance, max_steps=MAX_STEPS)
         toy = alternative.with_counts(counts)
-        ends = jax.vmap(lambda z: minimise(toy, z, tolerance=tolerance, max_steps=MAX_STEPS))(starts)
+        run = partial(minimise, toy, tolerance=tolerance, max_steps=MAX_STEPS)
+        ends = along_lanes(alternative, run, starts)
         best = jnp.argmin(jnp.where(jnp.isfinite(ends.deviance), ends.deviance, jnp.inf))
         good = _ended(under) & _ended(jax.tree.map(lambda x: x[best], ends))
         return under.deviance - ends.deviance[best], good
 
-    return jax.vmap(one)(draw(null, jax.random.fold_in(key, chunk), lanes))
+    return along_lanes(null, one, draw(null, jax.random.fold_in(key, chunk), lanes))
 
 
 def _ended(end: Minimum) -> Array:

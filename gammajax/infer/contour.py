@@ -23,7 +23,9 @@ from gammajax.datasets.groups import Dataset
 from gammajax.errors import ConfigError, NothingToFit, OutOfBounds
 from gammajax.infer.begin import Beginning, begin
 from gammajax.infer.crossing import End, Ray
+from gammajax.infer.expansion import Matrix
 from gammajax.infer.fit import Fit
+from gammajax.infer.lanes import along_lanes
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.io.json import write_json
 from gammajax.likelihood.problem import Problem
@@ -259,7 +261,7 @@ def surface(
     grid = np.stack([g.ravel() for g in np.meshgrid(x, y, indexing="ij")], axis=1)
     lanes = _starts(start, pair, grid)
     held = np.isin(np.arange(len(start.z)), pair)
-    end = _minimise_all(start.problem, *jax.device_put((held, lanes)))
+    end = _minimise_all(start.problem, *jax.device_put((held, 2.0 * start.curvature, lanes)))
     rows = [start.row(i) for i in pair]
     return Surface(
         path_x=rows[0].path,
@@ -303,8 +305,10 @@ def _starts(start: Beginning, pair: list[int], grid: np.ndarray) -> np.ndarray:
 
 
 @jax.jit
-def _minimise_all(problem: Problem, held: Bool[Array, "free"], lanes: Float[Array, "lane free"]) -> Minimum:
+def _minimise_all(
+    problem: Problem, held: Bool[Array, "free"], hessian: Matrix, lanes: Float[Array, "lane free"]
+) -> Minimum:
     layout = problem.layout
     pinned = problem.with_layout(eqx.tree_at(lambda x: x.held, layout, held))
-    run = partial(minimise, pinned, tolerance=_SURFACE_TOLERANCE, max_steps=MAX_STEPS)
-    return jax.vmap(run)(jnp.asarray(lanes))
+    run = partial(minimise, pinned, tolerance=_SURFACE_TOLERANCE, max_steps=MAX_STEPS, hessian=hessian)
+    return along_lanes(problem, run, jnp.asarray(lanes))

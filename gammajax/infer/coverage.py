@@ -33,7 +33,7 @@ from gammajax.infer.covariance import laplace
 from gammajax.infer.crossing import End, Ray, cross
 from gammajax.infer.deviance import expected_at, masks
 from gammajax.infer.fit import Fit, make_problem
-from gammajax.infer.lanes import in_chunks, most_lanes
+from gammajax.infer.lanes import along_lanes, in_chunks, most_lanes
 from gammajax.infer.minimise import MAX_STEPS, Status, minimise_and_expand
 from gammajax.infer.stopwatch import Stopwatch
 from gammajax.io.hdf5 import write_tree
@@ -231,7 +231,7 @@ def _toys(
         used = sum(jnp.sum(jnp.where(b, c[0], 0.0)) for b, c in zip(masks(problem), counts, strict=True))
         return truth, best, error, ends, status, jnp.asarray(used)
 
-    return jax.vmap(one)(jax.random.split(jax.random.fold_in(key, chunk), lanes))
+    return along_lanes(problem, one, jax.random.split(jax.random.fold_in(key, chunk), lanes))
 
 
 def _statements(
@@ -253,7 +253,7 @@ def _statements(
         follow = covariance @ held / jnp.sqrt(jnp.where(variance > 0, variance, 1.0))
         along = jnp.where(variance > 0, follow, jnp.where(held, alone, 0.0))
         level = jnp.where(fit.status == Status.CONVERGED, jnp.abs(side), jnp.nan)
-        found = cross(toy, fit.z, fit.deviance, Ray(held, jnp.sign(side) * along, level))
+        found = cross(toy, fit.z, fit.deviance, around.hessian, Ray(held, jnp.sign(side) * along, level))
         value = jnp.sum(jnp.where(held, layout.natural(found.z), 0.0))
         known = (found.end == End.FOUND) | (found.end == End.BOUND) | (found.end == End.ENDLESS)
         return jnp.where(known, value, jnp.nan)

@@ -22,6 +22,8 @@ import numpy as np
 from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar, Vector
+from gammajax.infer.expansion import Matrix
+from gammajax.infer.lanes import along_lanes
 from gammajax.infer.minimise import Status, minimise
 from gammajax.likelihood.problem import Problem, deviance
 
@@ -118,8 +120,11 @@ class _State(NamedTuple):
 _SEARCHING = -1
 
 
-def cross(problem: Problem, best: Vector, lowest: Scalar, ray: Ray) -> Crossing:
-    """Follow one ray from the best fit to where the profile has risen by `level^2`, or to a bound."""
+def cross(problem: Problem, best: Vector, lowest: Scalar, hessian: Matrix, ray: Ray) -> Crossing:
+    """Follow one ray from the best fit to where the profile has risen by `level^2`, or to a bound.
+
+    `hessian` is that of the statistic at the best fit.
+    """
     layout = problem.layout
     pinned = problem.with_layout(eqx.tree_at(lambda x: x.held, layout, layout.held | ray.held))
     reach = _reach(problem, best, ray)
@@ -153,7 +158,7 @@ def cross(problem: Problem, best: Vector, lowest: Scalar, ray: Ray) -> Crossing:
             layout.log, jnp.clip(expected, known - _LARGEST_LOG_STEP, known + _LARGEST_LOG_STEP), expected
         )
         start = jnp.where(ray.held, _held_at(problem, best, ray, t), jnp.clip(expected, layout.lower, layout.upper))
-        found = minimise(pinned, start, tolerance=TOLERANCE, max_steps=_REFIT_STEPS)
+        found = minimise(pinned, start, tolerance=TOLERANCE, max_steps=_REFIT_STEPS, hessian=hessian)
         finite = (found.status != Status.NOT_FINITE) & jnp.isfinite(found.deviance)
         rise = jnp.where(finite, found.deviance - lowest, jnp.inf)
         excess = jnp.sign(rise) * jnp.sqrt(jnp.abs(rise)) - ray.level
@@ -253,10 +258,12 @@ def _log_length(ray: Ray, log: Bool[Array, "free"]) -> Scalar:
 
 
 @jax.jit
-def cross_all(problem: Problem, lowest: Scalar, rays: Ray) -> tuple[Crossing, Float[Array, "lane free"], Scalar]:
+def cross_all(
+    problem: Problem, lowest: Scalar, hessian: Matrix, rays: Ray
+) -> tuple[Crossing, Float[Array, "lane free"], Scalar]:
     """All rays from the problem's start; also the natural values where they end, and the deviance at the start."""
     best = problem.start
-    found = jax.vmap(lambda ray: cross(problem, best, lowest, ray))(rays)
+    found = along_lanes(problem, lambda ray: cross(problem, best, lowest, hessian, ray), rays)
     return found, jax.vmap(problem.layout.natural)(found.z), deviance(problem, best)
 
 

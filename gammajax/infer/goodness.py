@@ -23,7 +23,7 @@ from gammajax.datasets.groups import Dataset
 from gammajax.infer.begin import begin
 from gammajax.infer.deviance import deviance_and_largest, discrepancies
 from gammajax.infer.fit import Fit
-from gammajax.infer.lanes import in_chunks, most_lanes, tail
+from gammajax.infer.lanes import along_lanes, in_chunks, most_lanes, tail
 from gammajax.infer.minimise import MAX_STEPS, Status, minimise
 from gammajax.io.hdf5 import write_tree
 from gammajax.likelihood.problem import Problem
@@ -147,4 +147,4 @@ def _refits(problem: Problem, key: Array, tolerance: Scalar, chunk: Scalar, lane
         end = minimise(toy, problem.start, tolerance=tolerance, max_steps=MAX_STEPS)
         return *discrepancies(toy, end.z), end.status
 
-    return jax.vmap(one)(draw(problem, jax.random.fold_in(key, chunk), lanes))
+    return along_lanes(problem, one, draw(problem, jax.random.fold_in(key, chunk), lanes))

@@ -8,6 +8,7 @@ import numpy as np
 
 from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.likelihood.problem import Problem
+from gammajax.numeric.each import each
 
 LANES = 512
 _MEMORY = 2**31
@@ -32,6 +33,15 @@ def most_lanes(*problems: Problem) -> int:
             depth = group.exposure.shape[1] if isinstance(group, CubeGroup) else 1
             size += 8 * group.mask.size * (depth + problem.start.size + 8)
     return 1 << int(np.clip(np.log2(_MEMORY / size), 0, np.log2(LANES)))
+
+
+def along_lanes(problem: Problem, function: Callable[..., Any], *arguments: Any) -> Any:
+    """The results along a new first axis, for lanes that each run to an end of their own.
+
+    Spectra all at once. Cubes one by one on a CPU (`numeric.each`): together, each lane would wait for the last.
+    """
+    alone = any(isinstance(group, CubeGroup) for group in problem.groups)
+    return each(function, *arguments) if alone else jax.vmap(function)(*arguments)
 
 
 def tail(toys: np.ndarray, measured: float) -> tuple[float, float]:

@@ -96,7 +96,7 @@ class _State(NamedTuple):
     """Curvature that damping refers to: the diagonal of the Fisher matrix, falling by at most ten in a step."""
     damping: Scalar
     rest: Matrix
-    """What the gradients seen so far tell of the Hessian beyond the Fisher matrix."""
+    """What is known of the Hessian beyond the Fisher matrix: given (before the first step, as a whole) and learnt."""
     trusted: Bool[Array, ""]
     """Whether the last step went better by the Fisher matrix and the rest than by the Fisher matrix alone."""
     trial: Vector
@@ -115,17 +115,23 @@ def minimise(
     *,
     tolerance: float | Scalar = TOLERANCE,
     max_steps: int | Scalar = MAX_STEPS,
+    hessian: Matrix | None = None,
 ) -> Minimum:
     """Minimise the statistic from `start`; parameters that the layout holds stay where they start.
 
-    Ends when the quadratic model predicts a further decrease of the statistic below `tolerance`, which places each
-    parameter within `sqrt(tolerance)` standard errors of the minimum.
+    `hessian` is that of the statistic near the start, where it is known: the first step is then Newton's. Ends when
+    the quadratic model predicts a further decrease of the statistic below `tolerance`, which places each parameter
+    within `sqrt(tolerance)` standard errors of the minimum.
     """
-    return minimise_and_expand(problem, start, tolerance, max_steps)[0]
+    return minimise_and_expand(problem, start, tolerance, max_steps, hessian)[0]
 
 
 def minimise_and_expand(
-    problem: Problem, start: Vector, tolerance: float | Scalar, max_steps: int | Scalar
+    problem: Problem,
+    start: Vector,
+    tolerance: float | Scalar,
+    max_steps: int | Scalar,
+    hessian: Matrix | None = None,
 ) -> tuple[Minimum, Expansion]:
     """`minimise`, and the expansion of the statistic at the minimum."""
     layout = problem.layout
@@ -146,8 +152,8 @@ def minimise_and_expand(
         ),
         size=jnp.zeros_like(start),
         damping=jnp.asarray(1e-3, start.dtype),
-        rest=jnp.zeros((n, n), start.dtype),
-        trusted=jnp.asarray(False),
+        rest=jnp.zeros((n, n), start.dtype) if hessian is None else hessian,
+        trusted=jnp.asarray(hessian is not None),
         trial=start,
         decrease=jnp.asarray(jnp.inf, start.dtype),
         steps=jnp.zeros((), jnp.int32),
@@ -170,14 +176,15 @@ def _step(problem: Problem, tolerance, max_steps, state: _State) -> _State:
     better = gain > 0
     of_fisher = -(at.gradient @ moved + 0.5 * moved @ at.hessian @ moved)
     of_both = of_fisher - 0.5 * moved @ state.rest @ moved
-    trusted = better & (jnp.abs(gain - of_both) < jnp.abs(gain - of_fisher))
+    trusted = jnp.where(first, state.trusted, better & (jnp.abs(gain - of_both) < jnp.abs(gain - of_fisher)))
     expected = jnp.where(state.trusted, of_both, of_fisher)
     ratio = gain / jnp.where(expected > 0, expected, 1.0)
     eased = jnp.maximum(0.1, 1.0 - (2.0 * jnp.clip(ratio, 0.0, 1.0) - 1.0) ** 3)
     damping = jnp.where(better, state.damping * eased, jnp.maximum(state.damping * 10.0, 1e-3))
     # Far from the minimum the Hessian is another one after each step: nothing is learnt there.
     learnt = jnp.where(state.decrease < _NEAR, _learnt(state.rest, at, new, moved), 0.0)
-    rest = jnp.where(better, learnt, state.rest)
+    given = jnp.where(state.trusted, state.rest - new.hessian, 0.0)
+    rest = jnp.where(first, given, jnp.where(better, learnt, state.rest))
     z, at = jax.tree.map(lambda a, b: jnp.where(better, a, b), (state.trial, new), (state.z, at))
     size = jnp.where(better, jnp.maximum(jnp.diag(at.hessian), 0.1 * state.size), state.size)
     trial, decrease, within_reach = _propose(problem, z, at, size, damping, jnp.where(trusted, rest, 0.0))

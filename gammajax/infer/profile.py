@@ -17,6 +17,7 @@ from gammajax.datasets.groups import Dataset
 from gammajax.errors import OutOfBounds
 from gammajax.infer.begin import Beginning, begin
 from gammajax.infer.fit import Fit
+from gammajax.infer.lanes import along_lanes
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.infer.record import check_shape, read_record, write_record
 from gammajax.io.hdf5 import hdf5_or_json
@@ -111,7 +112,7 @@ def profile(
     if not np.all((grid >= low) & (grid <= high)):
         raise OutOfBounds(f"{path}: profile values must lie inside [{low:g}, {high:g}] {row.unit}")
     held = np.arange(len(models.free_paths)) == position
-    arguments = jax.device_put((_direction(models, held), held, grid - row.value))
+    arguments = jax.device_put((_direction(models, held), held, grid - row.value, 2.0 * start.curvature))
     end = _lanes(start.problem, *arguments, tolerance, MAX_STEPS)
     return Profile(
         path=path,
@@ -148,6 +149,7 @@ def _lanes(
     direction: Vector,
     held: Bool[Array, "free"],
     shift: Float[Array, "point"],
+    hessian: Float[Array, "free free"],
     tolerance: float,
     max_steps: int,
 ) -> Minimum:
@@ -162,6 +164,6 @@ def _lanes(
         # A logarithmic parameter that the covariance sends below zero starts from its best value instead.
         others = jnp.where(jnp.isfinite(expected), expected, problem.start)
         start = jnp.where(held, pinned, others)
-        return minimise(pinned_problem, start, tolerance=tolerance, max_steps=max_steps)
+        return minimise(pinned_problem, start, tolerance=tolerance, max_steps=max_steps, hessian=hessian)
 
-    return jax.vmap(one)(shift)
+    return along_lanes(problem, one, shift)

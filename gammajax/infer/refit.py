@@ -15,7 +15,7 @@ from gammajax.checks import whole
 from gammajax.datasets.groups import Dataset
 from gammajax.errors import NothingToFit
 from gammajax.infer.fit import Fit, make_problem
-from gammajax.infer.lanes import in_chunks, most_lanes
+from gammajax.infer.lanes import along_lanes, in_chunks, most_lanes
 from gammajax.infer.minimise import MAX_STEPS, Minimum, Status, minimise
 from gammajax.infer.record import check_paths, check_shape, read_record, write_record
 from gammajax.infer.stopwatch import Stopwatch
@@ -116,5 +116,5 @@ def _draw_and_fit(
         end = minimise(toy, problem.start, tolerance=tolerance, max_steps=MAX_STEPS)
         return end, stat(toy, end.z)
 
-    end, each = jax.vmap(one)(draw(problem, jax.random.fold_in(key, chunk), lanes))
+    end, each = along_lanes(problem, one, draw(problem, jax.random.fold_in(key, chunk), lanes))
     return jax.vmap(problem.layout.natural)(end.z), each, end.status

@@ -56,18 +56,26 @@ def with_arrays(content: Any, array: Callable[[str], np.ndarray]) -> Any:
     return _in_components(content, found)
 
 
-def _in_components(content: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """The content with each component, and its spatial and spectral part, changed; what is malformed stays as it is.
+DEEPEST = 50
+"""Models inside models, at most; a YAML may refer to itself."""
 
-    Parts further inside are not looked at: a hostile file may be nested without end.
-    """
+
+def _in_components(content: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """The content with each component and each model in it changed; what is malformed stays as it is."""
     listed = content.get("components") if isinstance(content, dict) else None
     if not isinstance(listed, list):
         return content
-    components = []
-    for component in listed:
-        if isinstance(component, dict):
-            parts = {key: change(x) for key in ("spatial", "spectral") if isinstance(x := component.get(key), dict)}
-            component = change(component) | parts
-        components.append(component)
-    return content | {"components": components}
+    return content | {"components": [_inside(x, change, 0) for x in listed]}
+
+
+def _inside(part: Any, change: Callable[[dict[str, Any]], dict[str, Any]], depth: int) -> Any:
+    """The part with the models in it changed, which are known by their type; the deepest are left to the parser."""
+    if depth > DEEPEST:
+        return part
+    if isinstance(part, list):
+        return [_inside(x, change, depth + 1) for x in part]
+    if not isinstance(part, dict):
+        return part
+    part = change(part) if "type" in part or not depth else part
+    skipped = ("map", "parameters")
+    return {k: x if k in skipped else _inside(x, change, depth + 1) for k, x in part.items()}

@@ -25,7 +25,8 @@ def map_content(content: SkyMap, values: str) -> dict[str, Any]:
 def map_from(content: Any, where: str) -> SkyMap:
     """The map that `map_content` described, with its array in place; raises `FileFormatError`."""
     content = mapping(content, where)
-    grid = SkyGrid.from_text(text(content.get("header"), f"{where}.header"), f"{where}.header")
+    header = text(content.get("header"), f"{where}.header")
+    grid = SkyGrid.from_text(header, f"{where}.header") if header else None
     values = content.get("values")
     if not isinstance(values, np.ndarray):
         raise FileFormatError(f"{where}.values must be an array of the file")

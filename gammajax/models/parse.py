@@ -19,6 +19,7 @@ from astropy import units as u
 from gammajax.errors import FileFormatError, GammajaxError, ModelError, PriorError, nearest
 from gammajax.io.maps import read_map
 from gammajax.io.yaml import boolean, mapping, number, numbers, sequence, text
+from gammajax.models.attached import DEEPEST
 from gammajax.models.background import FoVBackground
 from gammajax.models.component import Component
 from gammajax.models.counts_template import TemplateNPred
@@ -36,9 +37,6 @@ log = logging.getLogger(__name__)
 
 Known: TypeAlias = Callable[[], Mapping[str, type[Any]]]
 """The classes of one family by their tags: spectral and spatial models share some."""
-
-_DEEPEST = 50
-"""Models inside models, at most; a file may refer to itself."""
 
 
 @contextlib.contextmanager
@@ -269,8 +267,8 @@ def _built(cls: type[Any], arguments: dict[str, Any], path: str) -> Any:
 
 def _part(content: Any, path: str, like: Any, entries: dict[str, Entry], known: Known, depth: int) -> Any:
     """A model inside a model, a tuple of such, or a plain value."""
-    if depth > _DEEPEST:
-        raise FileFormatError(f"{path} is nested more than {_DEEPEST} models deep")
+    if depth > DEEPEST:
+        raise FileFormatError(f"{path} is nested more than {DEEPEST} models deep")
     if isinstance(content, dict):
         return _model(content, path, like, entries, known, depth)
     if isinstance(content, list):

@@ -22,7 +22,7 @@ from gammajax.models.mapped import map_content
 from gammajax.models.nuisance import BackgroundNorm, Nuisance
 from gammajax.models.sky import AppliedIRF, SkyModel
 from gammajax.models.spatial import SpatialModel, TemplateSpatial
-from gammajax.models.spectral import SpectralModel, TemplateSpectralModel, evaluate
+from gammajax.models.spectral import SpectralModel, TemplateNDSpectralModel, TemplateSpectralModel, evaluate
 from gammajax.models.tags import GAMMAPY_PRIORS, priors
 from gammajax.params import table as tables
 from gammajax.params.field import Model, ParamSpec, TableSpec, WeightsSpec, spec_of
@@ -167,9 +167,9 @@ class Writer:
             out["parameters"] = parameters
         if isinstance(model, Component):
             out = model.to_yaml(out, self.gammapy)
-        return out | self._map(model, path) if isinstance(model, TemplateSpatial) else out
+        return out | self._map(model, path) if isinstance(model, TemplateSpatial | TemplateNDSpectralModel) else out
 
-    def _map(self, model: TemplateSpatial | TemplateNPred, path: str) -> dict[str, Any]:
+    def _map(self, model: TemplateSpatial | TemplateNDSpectralModel | TemplateNPred, path: str) -> dict[str, Any]:
         """Where the map of a model is: an array of the file, or a file of its own, written if it is missing."""
         if self.whole:
             content, name = model.map, f"{len(self.arrays):04d}"

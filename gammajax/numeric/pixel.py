@@ -4,19 +4,13 @@ Pixels are reached by a rotation into the native sphere of the map, one of the c
 a linear map of the plane.
 """
 
-from typing import Literal
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from astropy.wcs import WCS
 
 from gammajax._typing import Array, Float, Scalar
-from gammajax.errors import ConfigError
-from gammajax.numeric.projection import PROJECTIONS
-from gammajax.numeric.sphere import offset_by, unit_vector
-
-Frame = Literal["icrs", "galactic"]
+from gammajax.numeric.projection import PERIODIC, PROJECTIONS
+from gammajax.numeric.sphere import unit_vector
 
 TO_ICRS: dict[str, np.ndarray] = {
     "icrs": np.eye(3),
@@ -33,67 +27,31 @@ TO_ICRS: dict[str, np.ndarray] = {
 
 
 class Projection(eqx.Module):
-    """(lon, lat) [deg] of a frame -> pixel coordinates (x, y) of a map; the centre of the first pixel is (0, 0)."""
+    """(lon, lat) [deg] of a frame -> pixel coordinates (x, y) of a map; the centre of the first pixel is (0, 0).
+
+    Around the seam of a cylindrical projection the side is taken that is nearer to the middle of the map. Directions
+    that the projection does not show are far outside.
+    """
 
     rotation: Float[Array | np.ndarray, "3 3"]
-    linear: Float[Array | np.ndarray, "2 2"]
-    """Pixels per degree of the plane."""
-    origin: Float[Array | np.ndarray, "2"]
+    """ICRS to native."""
+    affine: Float[Array | np.ndarray, "2 3"]
+    """Plane [deg] to pixels: a matrix, and the pixel of the reference."""
+    seam: Float[Array | np.ndarray, "2"]
+    """Pixels around the circle along x, zero where there is no seam, and x in the middle of the map."""
     kind: str = eqx.field(static=True)
 
     def pixel(self, lon: Scalar, lat: Scalar, frame: str = "icrs") -> Float[Array, "2"]:
         """Pixel coordinates (x, y) of one direction [deg] given in `frame`."""
-        native = self.rotation @ (TO_ICRS[frame] @ unit_vector(lon, lat))
-        return jnp.asarray(self.linear) @ jnp.stack(PROJECTIONS[self.kind](*native)) + self.origin
-
-
-def projection(wcs: WCS, frame: Frame) -> Projection:
-    """The projection of a celestial WCS whose axes are those of `frame`.
-
-    Raises `ConfigError` for a projection that is not one of `numeric.projection.PROJECTIONS`.
-
-    >>> wcs = WCS(naxis=2)
-    >>> wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [83.6, 22.0], [-0.02, 0.02]
-    >>> projection(wcs, "icrs").pixel(jnp.asarray(83.6), jnp.asarray(22.0)).round(6).tolist()
-    [-1.0, -1.0]
-    """
-    kind = wcs.wcs.ctype[0][-3:]
-    if kind not in PROJECTIONS:
-        known = ", ".join(PROJECTIONS)
-        raise ConfigError(f"maps in the projection {kind!r} cannot be fitted: reproject to one of {known}")
-    linear = np.linalg.inv(wcs.pixel_scale_matrix)
-    origin = np.asarray(wcs.wcs.crpix, dtype=float) - 1.0
-    # The rotation is found from directions whose native coordinates are known: free of the conventions of the poles.
-    lon_0, lat_0 = (float(x) for x in wcs.wcs.crval)
-    lon, lat = offset_by(lon_0, lat_0, np.array([0.0, 90.0, 200.0, 300.0]), np.full(4, 40.0))
-    there = wcs.wcs.s2p(np.column_stack([lon, lat]), 0)
-    native, sky = unit_vector(there["phi"], there["theta"]).T, unit_vector(lon, lat).T @ TO_ICRS[frame].T
-    return Projection(_turn(sky, native), linear, origin, kind)
-
-
-def _turn(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The rotation that takes unit vectors to others, `after = R before` (Kabsch 1976)."""
-    u, _, vt = np.linalg.svd(after.T @ before)
-    return u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-
-
-def scales(wcs: WCS, x: Float[np.ndarray, "column"], y: Float[np.ndarray, "row"]) -> Float[np.ndarray, "2 row column"]:
-    """Pixels per degree on the sky, along x and along y, at the pixel coordinates x and y of a map.
-
-    Where there is no sky: those of the reference of the map. Differences over one pixel.
-    """
-    columns, rows = np.meshgrid(x, y)
-
-    def at(right: float, down: float) -> np.ndarray:
-        return unit_vector(*wcs.wcs_pix2world(columns + right, rows + down, 0))
-
-    # The metric of a step by one pixel; the diagonal of its inverse is the squared number of pixels in a radian.
-    right, down = at(0.5, 0.0) - at(-0.5, 0.0), at(0.0, 0.5) - at(0.0, -0.5)
-    xx, yy, xy = (np.sum(a * b, axis=0) for a, b in ((right, right), (down, down), (right, down)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.radians(np.sqrt(np.stack([yy, xx]) / (xx * yy - xy**2)))
-    nominal = np.linalg.norm(np.linalg.inv(wcs.pixel_scale_matrix), axis=1)
-    return np.where(np.isfinite(found), found, nominal[:, None, None])
+        # Of the two rotations one product is made, not one for each direction of a map.
+        native = (jnp.asarray(self.rotation) @ TO_ICRS[frame]) @ unit_vector(lon, lat)
+        affine = jnp.asarray(self.affine)
+        x, y = affine[:, :2] @ jnp.stack(PROJECTIONS[self.kind](*native)) + affine[:, 2]
+        if self.kind in PERIODIC:
+            around, middle = self.seam
+            closed = around != 0.0
+            x -= around * jnp.where(closed, jnp.round((x - middle) / jnp.where(closed, around, 1.0)), 0.0)
+        return jnp.stack([x, y])
 
 
 def directions(

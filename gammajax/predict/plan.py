@@ -130,7 +130,7 @@ def _check_edges(name: str, dataset: Cube) -> None:
 
 
 def _live(group: CubeGroup, motion: Motion) -> Live:
-    size = 1.0 / float(np.abs(np.linalg.det(np.asarray(group.projection.linear[0]))) ** 0.5)
+    size = 1.0 / float(np.abs(np.linalg.det(np.asarray(group.projection.affine[0, :, :2]))) ** 0.5)
     whole = max(group.exposure.shape[-2:])
     # A point that nothing spreads lies in one pixel; the window of points ends a pixel before its reach.
     reach = max(group.reach, 2) + (whole if not np.isfinite(motion.extent) else int(np.ceil(motion.extent / size)))

@@ -7,7 +7,7 @@ from spectral_cases import CASES, MODELS, ebl, region_map
 
 import gammajax as gj
 from gammajax.io.ebl import BUILTIN, find_ebl, read_ebl
-from gammajax.io.region_map import write_region_map
+from gammajax.io.maps import write_map
 from gammajax.models.tags import spectral_models
 from gammajax.params.field import ParamSpec
 from gammajax.params.tree import slots
@@ -24,7 +24,7 @@ E = np.geomspace(0.011, 97.0, 23)
 def ours(tag, folder):
     cls = spectral_models()[tag]
     if tag == "TemplateNDSpectralModel":
-        return gj.TemplateNDSpectralModel.read(write_region_map(region_map(), folder / "map.fits"))
+        return gj.TemplateNDSpectralModel.read(write_map(region_map(), folder / "map.fits"))
     return cls(**CASES[cls.__name__][0])
 
 
@@ -41,7 +41,7 @@ def theirs(tag, folder):
     if tag == "TemplateNDSpectralModel":
         from gammapy.maps import RegionNDMap
 
-        path = write_region_map(region_map(), folder / "map.fits")
+        path = write_map(region_map(), folder / "map.fits")
         return cls(RegionNDMap.read(path), filename=path)
     if tag == "TemplateSpectralModel":
         return cls(arguments["energy"] * u.TeV, arguments["values"] * u.Unit("cm-2 s-1 TeV-1"))

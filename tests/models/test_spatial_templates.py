@@ -217,5 +217,5 @@ def test_a_time_axis_is_no_energy():
 
 def test_an_image_in_a_projection_that_models_do_not_know():
     grid = SkyGrid.create((LON_0, LAT_0), npix=5, binsz=0.5, proj="MOL")
-    with pytest.raises(gj.GammajaxError, match="models interpolate in CAR"):
+    with pytest.raises(gj.GammajaxError, match="models are evaluated in CAR"):
         gj.TemplateSpatial(image(grid=grid))

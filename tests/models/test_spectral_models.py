@@ -17,7 +17,7 @@ from spectral_cases import CASES, ENERGY, MODELS, region_map, source
 import gammajax
 import gammajax as gj
 from gammajax.errors import ModelError, UnitMismatch
-from gammajax.io.region_map import write_region_map
+from gammajax.io.maps import write_map
 from gammajax.models.spectral import evaluate
 from gammajax.params.field import ParamSpec
 from gammajax.params.tree import fill, leaves, slots
@@ -76,7 +76,7 @@ def test_edges_of_the_natural_bounds(model):
 
 def test_yaml_and_back(model, tmp_path):
     if isinstance(model, gj.TemplateNDSpectralModel):
-        model = gj.TemplateNDSpectralModel.read(write_region_map(region_map(), tmp_path / "map.fits"))
+        model = gj.TemplateNDSpectralModel.read(write_map(region_map(), tmp_path / "map.fits"))
     models = gj.Models(a=gj.SkyModel(source(model)))
     back = gj.Models.read(models.write(tmp_path / "m.yaml"))
     assert back.to_list() == models.to_list()

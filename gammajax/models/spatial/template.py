@@ -12,15 +12,16 @@ from astropy import units as u
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import FileFormatError, ModelError, UnitMismatch
 from gammajax.geom.grid import SkyGrid
-from gammajax.geom.lookup import Lookup, lookup_of, pixel_of
 from gammajax.geom.map_axis import MapAxis
 from gammajax.geom.maps import SkyMap
+from gammajax.geom.projected import projection_of
 from gammajax.io.maps import read_map, write_map
 from gammajax.io.yaml import boolean, text
 from gammajax.models.mapped import map_from
 from gammajax.models.spatial.base import SURFACE, SpatialModel
 from gammajax.models.spectral.scale import SCALES, unscaled
 from gammajax.numeric.interp import bracket, multilinear
+from gammajax.numeric.pixel import Projection
 from gammajax.params.field import param, table
 from gammajax.units import DNDE, conversion, unit_of
 
@@ -51,7 +52,7 @@ class TemplateSpatial(SpatialModel):
     """Points of the energy axis on its scale: edges of bins or nodes; empty for an image."""
     rotation: Float[Array, "3 3"] = table()
     affine: Float[Array, "2 3"] = table()
-    seam: Float[Array, "3"] = table()
+    seam: Float[Array, "2"] = table()
     projection: str = eqx.field(static=True, default="CAR")
     normalize: bool = eqx.field(static=True, default=True)
     interp: str = eqx.field(static=True, default="log")
@@ -95,7 +96,9 @@ class TemplateSpatial(SpatialModel):
             "lat_0": grid.center[1] if lat_0 is None else lat_0,
             "projection": grid.proj,
         }
-        for name, value in {**given, **lookup_of(grid)._asdict()}.items():
+        found = projection_of(grid)
+        given |= {name: getattr(found, name) for name in ("rotation", "affine", "seam")}
+        for name, value in given.items():
             setattr(self, name, value)
 
     @classmethod
@@ -116,9 +119,9 @@ class TemplateSpatial(SpatialModel):
         return self.scaled.ndim == 3
 
     def brightness(self, lon: Scalar, lat: Scalar, energy: Scalar | None = None) -> Scalar:
-        lookup = Lookup(self.rotation, self.affine, self.seam)
+        pixels = Projection(self.rotation, self.affine, self.seam, self.projection)
         lon, lat = lon - (self.lon_0 - self.middle[0]), lat - (self.lat_0 - self.middle[1])
-        places = [*reversed(pixel_of(self.projection, lookup, lon, lat))]
+        places = [*reversed(pixels.pixel(lon, lat, self.frame))]
         if energy is not None:
             scale, kind = self.axis
             cell, fraction = bracket(self.energy, SCALES[scale](energy))

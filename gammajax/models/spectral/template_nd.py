@@ -10,8 +10,11 @@ import numpy as np
 
 from gammajax._typing import Array, Float, Scalar
 from gammajax.errors import FileFormatError, ModelError
-from gammajax.io.region_map import RegionMap, read_region_map
+from gammajax.geom.map_axis import MapAxis
+from gammajax.geom.maps import SkyMap
+from gammajax.io.maps import read_map, write_map
 from gammajax.io.yaml import text
+from gammajax.models.mapped import map_from
 from gammajax.models.spectral.base import SpectralModel
 from gammajax.models.spectral.powerlaw import dimension_of
 from gammajax.models.spectral.scale import SCALES, unscaled
@@ -42,26 +45,29 @@ class TemplateNDSpectralModel(SpectralModel):
     dimension: str = eqx.field(static=True, default=DNDE)
     filename: str = eqx.field(static=True, default="")
 
-    def __init__(self, content: RegionMap, coordinates: Any = None, *, filename: str | Path = ""):
-        named = [axis.name for axis in content.axes]
+    def __init__(self, content: SkyMap, coordinates: Any = None, *, filename: str | Path = ""):
+        where = str(filename) or "TemplateNDSpectralModel"
+        if not isinstance(content, SkyMap) or content.grid is not None:
+            raise ModelError(f"{where}: a SkyMap without pixels (a region map) is needed; read() takes files")
+        # Parameters come in the order of the axes in a file, which is not that of numpy.
+        axes = content.axes[::-1]
+        named = [axis.name for axis in axes]
         if sum(name in _ENERGY for name in named) != 1:
-            raise ModelError(f"TemplateNDSpectralModel needs one axis of energy, got {', '.join(named)}")
-        for axis in content.axes:
-            wrong = np.any(np.diff(axis.points) <= 0) or (axis.interp == "log" and axis.points[0] <= 0)
-            if wrong or not np.all(np.isfinite(axis.points)):
-                raise ModelError(
-                    f"TemplateNDSpectralModel: the axis {axis.name} does not increase, or not on its scale"
-                )
-        self.dimension = dimension_of(f"1 {content.unit}", f"the unit of {filename or 'TemplateNDSpectralModel'}")
-        begin = np.cumsum([0, *(axis.points.size for axis in content.axes)])
-        both = zip(content.axes, begin.tolist(), strict=False)
-        self.axes = tuple((axis.name, axis.unit, axis.interp, axis.edges, start) for axis, start in both)
-        scaled = [SCALES[axis.interp](jnp.asarray(axis.points)) for axis in content.axes]
+            raise ModelError(f"{where} needs one axis of energy, got {', '.join(named) or 'none'}")
+        for axis in axes:
+            if axis.kind not in ("edges", "nodes"):
+                raise ModelError(f"{where}: the axis {axis.name} has {axis.kind}: a parameter needs numbers")
+        self.dimension = dimension_of(f"1 {content.unit}", f"the unit of {where}")
+        begin = np.cumsum([0, *(axis.points.size for axis in axes)])
+        both = zip(axes, begin.tolist(), strict=False)
+        self.axes = tuple((axis.name, axis.unit, axis.interp, axis.kind == "edges", start) for axis, start in both)
+        scaled = [SCALES[axis.interp](jnp.asarray(axis.points)) for axis in axes]
         points: Any = np.concatenate([np.asarray(x) for x in scaled])
         # Gammapy too takes values that are not finite for zero.
-        finite: Any = np.where(np.isfinite(content.values), content.values, 0.0)
+        values = content.values[..., 0, 0].T
+        finite: Any = np.where(np.isfinite(values), values, 0.0)
         self.points, self.values = points, finite * conversion(content.unit, self.dimension)
-        middle = [0.5 * (axis.points[0] + axis.points[-1]) for axis in content.axes if axis.name not in _ENERGY]
+        middle = [0.5 * (axis.points[0] + axis.points[-1]) for axis in axes if axis.name not in _ENERGY]
         start: Any = np.array(middle) if coordinates is None else coordinates
         self.coordinates = start
         self.filename = str(filename)
@@ -69,7 +75,7 @@ class TemplateNDSpectralModel(SpectralModel):
     @classmethod
     def read(cls, path: str | Path) -> Self:
         """Read a region map. Raises `MissingFile`, `FileFormatError`, `UnitMismatch`."""
-        return cls(read_region_map(path), filename=path)
+        return cls(read_map(path), filename=path)
 
     @property
     def unit(self) -> str:
@@ -98,32 +104,44 @@ class TemplateNDSpectralModel(SpectralModel):
         at = next(i for i, (name, *_) in enumerate(self.axes) if name in _ENERGY)
         points, (_, _, interp, edges, _) = np.asarray(self._points()[at]), self.axes[at]
         points = np.concatenate([points, 0.5 * (points[1:] + points[:-1])]) if edges else points
-        return (np.exp(points) if interp == "log" else points**2 if interp == "sqrt" else points).tolist()
+        return _plain(points, interp).tolist()
 
     def slots_of(self, name: str) -> Sequence[tuple[str, ParamSpec]] | None:
         found = []
         for (axis, unit, interp, _, _), points in zip(self.axes, self._points(), strict=True):
             if axis not in _ENERGY:
-                ends = np.asarray(points)[[0, -1]]
-                low, high = np.exp(ends) if interp == "log" else ends**2 if interp == "sqrt" else ends
+                low, high = _plain(np.asarray(points)[[0, -1]], interp)
                 found.append((axis, ParamSpec(unit, float(low), float(high))))
         return found
 
     @property
-    def in_gammapy(self) -> bool:
-        return bool(self.filename)
+    def map(self) -> SkyMap:
+        """The map from which the model would be made again."""
+        axes = [
+            MapAxis(name, _plain(np.asarray(points), interp), unit, interp, "edges" if edges else "nodes")  # type: ignore[arg-type]
+            for (name, unit, interp, edges, _), points in zip(self.axes, self._points(), strict=True)
+        ]
+        return SkyMap(np.asarray(self.values).T[..., None, None], tuple(axes[::-1]), None, self.unit)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the map as FITS, so that `read` and Gammapy read it; returns the path."""
+        return write_map(self.map, path)
+
+    # -- files
 
     @classmethod
     def from_yaml(cls, content: Mapping[str, Any], where: str) -> dict[str, Any]:
-        if "filename" not in content:
+        if "filename" not in content and "map" not in content:
             raise FileFormatError("a TemplateNDSpectralModel needs the filename of its table")
-        path = text(content["filename"], "the filename")
-        return {"content": read_region_map(path), "filename": path}
+        path = text(content.get("filename") or "", "the filename")
+        held = map_from(content["map"], f"{where}.map") if "map" in content else read_map(path)
+        return {"content": held, "filename": path}
 
     def to_yaml(self, content: dict[str, Any], gammapy: bool) -> dict[str, Any]:
-        if not self.filename:
-            raise ModelError(
-                "TemplateNDSpectralModel has no filename: write its table with write_region_map, then read it"
-            )
         plain = {key: content[key] for key in ("type", "parameters") if key in content}
         return {**plain, "filename": self.filename, "unit": self.dimension}
+
+
+def _plain(points: np.ndarray, interp: str) -> np.ndarray:
+    """Points of an axis from those on its scale."""
+    return np.exp(points) if interp == "log" else points**2 if interp == "sqrt" else points
