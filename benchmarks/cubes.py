@@ -2,14 +2,13 @@
 
     python benchmarks/cubes.py --data DATA [--out benchmarks/results/cubes.json]
 
-Both sides reduce the runs, and fit the file that gammajax made, in one process. Reading and the first fit, with an
-empty compile cache, are a process of its own for each side. NUTS, which Gammapy has not, samples the Galactic centre
+Both sides reduce the runs, and fit the file that gammajax made, in one process. Import, reading and the first fit, with
+an empty compile cache, are a process of its own for each side. NUTS, which Gammapy has not, samples the Galactic centre
 of Fermi-LAT. Times are medians [s]. Needs the extra gammajax[gammapy].
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import astropy.units as u
 import jax
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -26,18 +24,15 @@ from gammapy.datasets import MapDataset as PeerDataset
 from gammapy.makers import DatasetsMaker, FoVBackgroundMaker, MapDatasetMaker, SafeMaskMaker
 from gammapy.maps import MapAxis, WcsGeom
 from gammapy.modeling import Fit as PeerFit
-from gammapy.modeling.models import FoVBackgroundModel, GaussianSpatialModel, PowerLawSpectralModel
-from gammapy.modeling.models import SkyModel as PeerModel
 from timing import environment, interleaved, seconds, summary
+from whole_cube import CENTRE, NAME, our_models, their_models
 
 import gammajax as gj
 from gammajax.infer.stopwatch import Stopwatch
 
 jax.config.update("jax_enable_x64", True)
-CENTRE = (258.39, -39.76)
-NAME = "rxj1713"
+HERE = Path(__file__).parent
 OUTSIDE = f"icrs;circle({CENTRE[0]}, {CENTRE[1]}, 0.9)"
-START = {"index": 2.3, "amplitude": 1.5e-11, "lon_0": CENTRE[0], "lat_0": CENTRE[1], "sigma": 0.4}
 
 
 def runs(data: Path) -> gj.Observations:
@@ -88,32 +83,6 @@ def reductions(data: Path) -> tuple[gj.Datasets, dict[str, Any]]:
         {"gammajax": lambda: reduce(data), "gammapy": lambda: reduce_peer(data)}, {"gammajax": 3, "gammapy": 1}
     )
     return made, {**times, "compile_s": first.compile}
-
-
-def our_models() -> gj.Models:
-    """A power law from a round Gaussian, and the background with norm and tilt."""
-    start = {name: START[name] for name in ("lon_0", "lat_0", "sigma")}
-    spectrum = gj.PowerLaw(index=START["index"], amplitude=START["amplitude"], reference=1.0)
-    models = gj.Models(
-        rxj=gj.SkyModel(spectrum, gj.GaussianSpatial(**start)), bkg=gj.FoVBackground(datasets_names=NAME)
-    )
-    return models.free("bkg.spectral.tilt", "bkg.spectral.norm").bound("rxj.spatial.sigma", 0.1, 1.0)
-
-
-def their_models() -> list[Any]:
-    """The same in Gammapy, with the limits on the position that its fit needs."""
-    spatial = GaussianSpatialModel(
-        lon_0=CENTRE[0] * u.deg, lat_0=CENTRE[1] * u.deg, sigma=START["sigma"] * u.deg, frame="icrs"
-    )
-    spatial.lon_0.min, spatial.lon_0.max = CENTRE[0] - 1, CENTRE[0] + 1
-    spatial.lat_0.min, spatial.lat_0.max = CENTRE[1] - 1, CENTRE[1] + 1
-    spatial.sigma.min, spatial.sigma.max = 0.1, 1.0
-    spectral = PowerLawSpectralModel(
-        index=START["index"], amplitude=START["amplitude"] * u.Unit("cm-2 s-1 TeV-1"), reference=1 * u.TeV
-    )
-    background = FoVBackgroundModel(dataset_name=NAME)
-    background.spectral_model.tilt.frozen = False
-    return [PeerModel(spectral, spatial, name="rxj"), background]
 
 
 def statistics(data: gj.Datasets, peer: PeerDataset) -> dict[str, Any]:
@@ -203,37 +172,24 @@ def nuts(data: Path) -> dict[str, Any]:
     }
 
 
-def cold(folder: Path, side: str) -> dict[str, float]:
-    """Read, fit and covariance in a new process, for gammajax with an empty compile cache."""
-    begin = time.perf_counter()
-    command = [sys.executable, __file__, "--cold", side, "--folder", str(folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return {"process_s": time.perf_counter() - begin, **json.loads(done.stdout.splitlines()[-1])}
-
-
-def _cold(side: str, folder: Path) -> None:
-    begin = time.perf_counter()
-    if side == "gammajax":
-        gj.fit(gj.Datasets.read(folder / "datasets.yaml"), our_models())
-    else:
-        peer = PeerDataset.read(next(folder.glob("*.fits*")), name=NAME)
-        peer.models = their_models()
-        PeerFit().run([peer])
-    used = time.perf_counter() - begin
-    print(json.dumps({"read_and_fit_s": used, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+def process(folder: Path, side: str, n: int = 3) -> dict[str, Any]:
+    """Import, read, fit and covariance in new processes with an empty compile cache: times, and peak memory [MB]."""
+    command = [sys.executable, str(HERE / "whole_cube.py"), side, str(folder)]
+    times, said = [], []
+    for _ in range(n):
+        begin = time.perf_counter()
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        times.append(time.perf_counter() - begin)
+        said.append(json.loads(done.stdout.splitlines()[-1]))
+    return {**summary(times), "each": said, "peak_mb": float(np.median([one["peak_mb"] for one in said]))}
 
 
 def main() -> None:
     """Measure and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "cubes.json")
-    parser.add_argument("--cold", choices=("gammajax", "gammapy"), help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "cubes.json")
     options = parser.parse_args()
-    if options.cold:
-        _cold(options.cold, options.folder)
-        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, reduction = reductions(options.data)
@@ -243,7 +199,7 @@ def main() -> None:
         results = {
             "environment": environment(),
             "reduction": reduction,
-            "first_fit_in_a_new_process": {side: cold(folder, side) for side in ("gammajax", "gammapy")},
+            "whole_process": {side: process(folder, side) for side in ("gammajax", "gammapy")},
             **statistics(data, peer),
             **fits(data, peer),
             "nuts_galactic_centre": nuts(options.data),

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import pkgutil
-from functools import partial
 
 import equinox as eqx
 import jax
@@ -11,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from jax.test_util import check_grads
 from spatial_formulas import CASES, GRID, LAT, LAT_0, LON, LON_0, MODELS, NORMALIZED, make
 
 import gammajax as gj
@@ -46,17 +44,14 @@ def one(model, x):
     return fill(model, x[:-2]).brightness(x[-2], x[-1])
 
 
-def logarithm(model, x):
-    return jnp.log(one(model, x))
-
-
 fast = eqx.filter_jit(evaluate)
 
 
 @eqx.filter_jit
 def expansion(model, x):
-    """Value, gradient and Hessian in parameters and direction."""
-    return one(model, x), jax.grad(one, argnums=1)(model, x), jax.hessian(one, argnums=1)(model, x)
+    """Value, gradient (backward), Hessian (forward over backward), gradient (forward) in parameters and direction."""
+    forward = jax.jacfwd(one, argnums=1)(model, x)
+    return one(model, x), jax.grad(one, argnums=1)(model, x), jax.hessian(one, argnums=1)(model, x), forward
 
 
 def everything_finite(model, lon, lat, values=None):
@@ -114,24 +109,19 @@ def test_integral_of_large_gaussians():
         assert integral(model, reach=180.0) == pytest.approx(1.0, abs=1e-9)
 
 
-def test_first_and_second_derivatives(shining):
-    start = jnp.asarray([*values_of(shining), LON[0], LAT[0]])
-    check = partial(check_grads, order=2, modes=["fwd", "rev"], rtol=1e-4, atol=1e-6, eps=1e-4)
-    check(jax.jit(partial(logarithm, shining)), (start,))
-
-
 @pytest.mark.parametrize("e", [None, 0.0])
 def test_derivatives_against_differences(shining, e):
-    """At more places; at zero eccentricity the formula has neither a jump nor a kink."""
+    """First and second ones; at zero eccentricity the formula has neither a jump nor a kink."""
     if e is not None:
         if not hasattr(shining, "e"):
             return
         shining = dataclasses.replace(shining, e=e)
-    for lon, lat in zip(LON[1:6], LAT[1:6], strict=True):
+    for lon, lat in zip(LON[:6], LAT[:6], strict=True):
         at = jnp.asarray([*values_of(shining), lon, lat])
-        value, slope, curvature = expansion(shining, at)
+        value, slope, curvature, forward = expansion(shining, at)
         step = 1e-4 * jnp.eye(at.size)
         up, down = ([expansion(shining, at + sign * row) for row in step] for sign in (1, -1))
+        np.testing.assert_allclose(forward, slope, rtol=1e-9, atol=1e-9 * np.abs(slope).max())
         slopes = [(a[0] - b[0]) / 2e-4 for a, b in zip(up, down, strict=True)]
         np.testing.assert_allclose(slope / value, np.array(slopes) / value, rtol=1e-5, atol=1e-6)
         rows = [(a[1] - b[1]) / 2e-4 / value for a, b in zip(up, down, strict=True)]
@@ -146,7 +136,7 @@ def test_derivatives_at_the_centre(e, eta):
     cls = gj.GaussianSpatial if eta is None else gj.GeneralizedGaussianSpatial
     model = cls(lon_0=LON_0, lat_0=LAT_0, e=e, phi=35.0, **size)
     at = jnp.array([*values_of(model), LON_0, LAT_0])
-    peak, slope, curvature = expansion(model, at)
+    peak, slope, curvature, _ = expansion(model, at)
     np.testing.assert_allclose(slope[-2:] / peak, 0.0, atol=1e-12)
     step = 1e-2 if eta == 0.25 else 1e-3
     near = [expansion(model, at.at[i].add(step))[1][-2:] for i in (-2, -1)]
