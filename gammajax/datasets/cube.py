@@ -10,6 +10,7 @@ from jaxtyping import ArrayLike
 from gammajax._typing import Array, Bool, Edges, Float, Scalar
 from gammajax.datasets import binned
 from gammajax.datasets.binned import Binned, KnownBackground, OffMeasurement, Provenance
+from gammajax.datasets.cube_responses import check_responses
 from gammajax.datasets.cube_spectrum import on_off_spectrum_of, spectrum_of
 from gammajax.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammajax.errors import DatasetError
@@ -167,7 +168,9 @@ Cube = MapDataset | MapDatasetOnOff
 
 def _common(name, grid, energy, energy_true, exposure, psf, edisp) -> dict[str, Any]:
     energy, energy_true = binned.edges_of(name, "energy", energy), binned.edges_of(name, "energy_true", energy_true)
-    _check_responses(name, energy, energy_true, psf, edisp)
+    if not isinstance(grid, SkyGrid):
+        raise DatasetError(f"{name}: grid must be a SkyGrid, got {type(grid).__name__}: SkyGrid.create(...) makes one")
+    check_responses(name, energy, energy_true, psf, edisp)
     return {
         "grid": grid,
         "energy": binned.as_float(energy),
@@ -176,16 +179,6 @@ def _common(name, grid, energy, energy_true, exposure, psf, edisp) -> dict[str, 
         "psf": psf,
         "edisp": edisp,
     }
-
-
-def _check_responses(name: str, energy: Edges, energy_true: Edges, psf: PsfMap | None, edisp: EdispMap | None) -> None:
-    if edisp is None and not np.array_equal(energy, energy_true):
-        raise DatasetError(f"{name}: edisp may be left out only if energy and energy_true are the same axis")
-    if edisp is not None and not edisp.kernel:
-        raise DatasetError(f"{name}: edisp must be a kernel over energy, not a table over migra: reduce it first")
-    wanted = (len(energy_true) - 1, len(energy) - 1)
-    if edisp is not None and edisp.values.shape[:2] != wanted:
-        raise DatasetError(f"{name}: edisp has shape {edisp.values.shape[:2]}, its axes ask for {wanted}")
 
 
 def _share(safe: Any, fit: Any) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from gammajax._typing import Edges, Float
+from gammajax._typing import Edges
 from gammajax.data.gti import GTI
 from gammajax.datasets.binned import Provenance
 from gammajax.datasets.cube import Cube, MapDataset, MapDatasetOnOff
+from gammajax.datasets.cube_responses import interpolated
 from gammajax.errors import DatasetError
 from gammajax.io.map_dataset import EdispMap, MapDatasetFile, read_map_dataset
 from gammajax.io.map_dataset_write import write_map_dataset
@@ -106,8 +107,8 @@ def kernel_of(edisp: EdispMap, energy_true: Edges, energy: Edges) -> EdispMap:
     total = share.sum(axis=1, keepdims=True)
     share = np.divide(share, total, out=np.zeros_like(share), where=total > 0)
     inside = np.concatenate([np.zeros_like(share[:, :1]), np.cumsum(share, axis=1)], axis=1)
-    inside = _at_centres(inside, edisp.energy_true, energy_true)
-    centres = np.sqrt(energy_true[1:] * energy_true[:-1])
+    centres, own = (np.sqrt(e[1:] * e[:-1]) for e in (energy_true, edisp.energy_true))
+    inside = interpolated(np.log(own), inside, np.log(centres))
     flat = inside.reshape(*inside.shape[:2], -1)
     kernel = np.empty((len(centres), len(energy) - 1, flat.shape[2]))
     for i, centre in enumerate(centres):
@@ -115,13 +116,3 @@ def kernel_of(edisp: EdispMap, energy_true: Edges, energy: Edges) -> EdispMap:
             kernel[i, :, k] = np.diff(np.interp(energy / centre, edisp.migra, flat[i, :, k]))
     values = kernel.reshape(*kernel.shape[:2], *inside.shape[2:])
     return dataclasses.replace(edisp, values=values, kernel=True, energy_true=energy_true, energy=energy, migra=None)
-
-
-def _at_centres(values: Float[np.ndarray, "energy *rest"], edges: Edges, wanted: Edges) -> np.ndarray:
-    x, at = (np.log(np.sqrt(e[1:] * e[:-1])) for e in (edges, wanted))
-    if len(x) == 1:
-        return np.repeat(values, len(at), axis=0)
-    at = np.clip(at, x[0], x[-1])
-    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
-    f = ((at - x[i]) / (x[i + 1] - x[i])).reshape(-1, *(1,) * (values.ndim - 1))
-    return (1 - f) * values[i] + f * values[i + 1]

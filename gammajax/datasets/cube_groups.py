@@ -16,9 +16,10 @@ import numpy as np
 
 from gammajax._typing import Array, Bool, Float, Int
 from gammajax.datasets.cube import Cube, MapDatasetOnOff
+from gammajax.datasets.cube_responses import kernel_on, psf_on
 from gammajax.geom.grid import SkyGrid
 from gammajax.geom.projected import projection_of, scales
-from gammajax.irf.mixture import MixturePSF, mixture_of, thinned, unspread
+from gammajax.irf.mixture import MixturePSF, thinned
 from gammajax.numeric.pixel import Projection
 from gammajax.numeric.quadrature import gauss_of_sum, log_nodes
 from gammajax.remembered import Remembered
@@ -127,13 +128,19 @@ class _Plan:
         self.projection = projection_of(dataset.grid)
         self.scale_y, self.scale_x = (thinned(n, _SCALES).astype(float) for n in dataset.grid.shape)
         self.scale = scales(dataset.grid, self.scale_x, self.scale_y)
-        self.psf, self.reach = _psf_of(dataset)
-        self.overlap = overlap(dataset)
-        self.kernel, self.kernel_x, self.kernel_y = _kernel_of(dataset, self.overlap)
+        reco = dataset.psf is not None and dataset.psf.reco
+        edges = np.asarray(dataset.energy if reco else dataset.energy_true)
+        self.psf, self.reach = psf_on(dataset.grid, edges, dataset.psf, len(dataset.energy_true) - 1)
+        self.overlap, none = overlap(dataset), np.zeros(1)
+        self.kernel, self.kernel_x, self.kernel_y = (
+            (self.overlap[:, :, None, None], none, none)
+            if dataset.edisp is None
+            else kernel_on(dataset.grid, dataset.edisp)
+        )
         psf = self.psf.weight.shape[2:], self.reach
         frame, exposure = dataset.grid.frame, dataset.exposure.shape
         on_off = isinstance(dataset, MapDatasetOnOff)
-        self.reco = dataset.psf is not None and dataset.psf.reco
+        self.reco = reco
         kind = self.projection.kind, frame, self.reco, on_off
         self.shape = counts.shape, exposure, psf, self.kernel.shape, *kind
         if on_off:
@@ -162,28 +169,6 @@ def _distinct(mask: Bool[np.ndarray, "energy lat lon"]) -> tuple[Float[np.ndarra
     return mask[first].astype(float), plane
 
 
-def _psf_of(dataset: Cube) -> tuple[MixturePSF, int]:
-    """The PSF at the centres of the bins of its energy, and how many pixels it reaches."""
-    if dataset.psf is None:
-        return unspread(len(dataset.energy_true) - 1), 0
-    psf = dataset.psf
-    edges = np.asarray(dataset.energy if psf.reco else dataset.energy_true)
-    density = _interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
-    x, y, density = _on_pixels(dataset.grid, psf.grid, density)
-    size = np.sqrt(np.abs(np.linalg.det(dataset.grid.wcs.pixel_scale_matrix)))
-    return mixture_of(psf.rad, density, x, y), int(np.ceil(psf.rad[-1] / size)) + 1
-
-
-def _interpolated(x: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Linear interpolation of the first axis of `values`, constant beyond both ends."""
-    if len(x) == 1:
-        return np.repeat(values, len(at), axis=0)
-    at = np.clip(at, x[0], x[-1])
-    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
-    f = ((at - x[i]) / (x[i + 1] - x[i]))[:, None, None, None]
-    return (1 - f) * values[i] + f * values[i + 1]
-
-
 def overlap(dataset: Cube) -> Float[np.ndarray, "energy_true energy"]:
     """Share of the width of each true-energy bin that lies in each bin of energy."""
     energy, energy_true = np.asarray(dataset.energy), np.asarray(dataset.energy_true)
@@ -191,29 +176,6 @@ def overlap(dataset: Cube) -> Float[np.ndarray, "energy_true energy"]:
     share = np.clip(np.minimum(high, energy[1:]) - np.maximum(low, energy[:-1]), 0.0, None) / (high - low)
     # Edges that differ in their last digits are the same edge.
     return np.where(np.abs(share - np.round(share)) < 1e-6, np.round(share), share)
-
-
-def _kernel_of(dataset: Cube, overlap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if dataset.edisp is None:
-        return overlap[:, :, None, None], np.zeros(1), np.zeros(1)
-    x, y, kernel = _on_pixels(dataset.grid, dataset.edisp.grid, np.asarray(dataset.edisp.values))
-    return kernel, x, y
-
-
-def _on_pixels(grid: SkyGrid, coarse: SkyGrid | None, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns and rows of a coarse grid as pixel coordinates of another, both increasing, and values in that order.
-
-    The two grids have parallel axes.
-    """
-    if coarse is None or coarse.shape == (1, 1):
-        return np.zeros(1), np.zeros(1), values
-    ny, nx = coarse.shape
-    lon, lat = coarse.wcs.wcs_pix2world(np.arange(nx), np.full(nx, (ny - 1) / 2), 0)
-    x, _ = grid.wcs.wcs_world2pix(lon, lat, 0)
-    lon, lat = coarse.wcs.wcs_pix2world(np.full(ny, (nx - 1) / 2), np.arange(ny), 0)
-    _, y = grid.wcs.wcs_world2pix(lon, lat, 0)
-    right, down = np.argsort(x), np.argsort(y)
-    return x[right], y[down], values[..., down, :][..., right]
 
 
 def _stacked(datasets: list[Cube], plans: list[_Plan], members: list[int], nodes: int) -> CubeGroup:

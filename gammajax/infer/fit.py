@@ -2,7 +2,8 @@
 
 import dataclasses
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ from astropy.table import Table
 from gammajax._typing import Scalar, Vector
 from gammajax.checks import above_zero, whole
 from gammajax.datasets.collection import Datasets, as_datasets
+from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.datasets.groups import Dataset, Group
 from gammajax.errors import ConfigError, NothingToFit, UnknownDataset
 from gammajax.infer.covariance import Laplace, degenerate, laplace, unconstrained
@@ -31,6 +33,7 @@ from gammajax.likelihood.vanishing import check_predicted
 from gammajax.models.collection import Models
 from gammajax.models.covariance import Covariance
 from gammajax.params.tree import has_weights
+from gammajax.predict.plan import outgrown, unsampled
 
 Method = Literal["fisher", "lbfgs", "adam"]
 
@@ -164,20 +167,56 @@ def fit(
         datasets, models = as_datasets(datasets), as_models(models)
         problem = make_problem(datasets, models, nodes=nodes)
         method = _method(method, problem, models)
-        if method == "fisher":
-            limits = _limits(tolerance, max_steps, TOLERANCE, MAX_STEPS)
-            weights, end = problem.weights, _fisher(problem, *limits)
-        else:
-            limits = _limits(tolerance, max_steps, 1e-5, 5000)
-            minimum, weights = descend(problem, method, np.float64(above_zero(learning_rate, "learning_rate")), *limits)
-            end = _end(problem.with_weights(weights), minimum)
-        end = jax.block_until_ready(end)
+        run = partial(_fit, datasets, method=method, covariance=covariance, rate=learning_rate)
+        limits = (TOLERANCE, MAX_STEPS) if method == "fisher" else (1e-5, 5000)
+        result = run(problem, models, limits=_limits(tolerance, max_steps, *limits))
+        # Samples per pixel are planned for the start: a source that has shrunk needs more of them.
+        while _named(outgrown, problem, result.models):
+            problem, steps = make_problem(datasets, result.models, nodes=nodes), result.steps
+            result = run(problem, result.models, limits=_limits(tolerance, max_steps, *limits))
+            result = dataclasses.replace(result, steps=result.steps + steps)
+    timings = {"compile": watch.compile, "run": watch.run, "total": watch.total}
+    return dataclasses.replace(_with_sizes(result, problem), nodes=nodes, timings=timings)
+
+
+def _fit(
+    datasets: Datasets,
+    problem: Problem,
+    models: Models,
+    *,
+    method: Method,
+    covariance: bool,
+    rate: float,
+    limits: tuple[np.float64, np.int32],
+) -> Fit:
+    """One fit of a problem as it is planned."""
+    if method == "fisher":
+        weights, end = problem.weights, _fisher(problem, *limits)
+    else:
+        minimum, weights = descend(problem, method, np.float64(above_zero(rate, "learning_rate")), *limits)
+        end = _end(problem.with_weights(weights), minimum)
+    end = jax.block_until_ready(end)
     if weights:
         models = models.with_weights(problem.with_weights(weights).models)
     trained = bool(weights) and method != "fisher"
-    result = _result(datasets, models, problem.with_weights(weights), end, covariance, trained)
-    timings = {"compile": watch.compile, "run": watch.run, "total": watch.total}
-    return dataclasses.replace(result, nodes=nodes, timings=timings)
+    return _result(datasets, models, problem.with_weights(weights), end, covariance, trained)
+
+
+def _named(look: Callable[[CubeGroup, Models], list[str]], problem: Problem, models: Models) -> list[str]:
+    """Names of the sources that `look` finds in any of the cubes."""
+    return sorted({name for g in problem.groups if isinstance(g, CubeGroup) for name in look(g, models)})
+
+
+def _with_sizes(result: Fit, problem: Problem) -> Fit:
+    """The result, which is none where a source has become too small for its samples."""
+    names = _named(unsampled, problem, result.models)
+    if not names:
+        return result
+    remark = (
+        f" {', '.join(names)} became smaller than the samples of a pixel, so that its flux is not what is predicted: "
+        "bound its size, or take PointSpatial or a round GaussianSpatial, which need no samples."
+    )
+    return dataclasses.replace(result, success=False, message=result.message + remark)
 
 
 def at_rest(datasets: Dataset | Iterable[Dataset], models: Models, *, nodes: int = 4) -> Fit:

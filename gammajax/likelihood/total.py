@@ -38,9 +38,10 @@ def _slope_of_cubes(primals, tangents, *, measure: Measure) -> tuple[Scalar, Sca
     slope, *_ = group_derivatives(group, prediction)
     weights = slope, slope * group_background(group, prediction)
     total = jnp.sum(measure(group, prediction))
-    moved = jnp.zeros_like(total)
+    parts = []
     if jax.tree.leaves(moves):
-        moved += eqx.filter_jvp(lambda m: weighted(m, acts, group, weights), (models,), (moves,))[1]
+        parts.append(eqx.filter_jvp(lambda m: weighted(m, acts, group, weights), (models,), (moves,))[1])
     if jax.tree.leaves(group_moves):
-        moved += eqx.filter_jvp(lambda g: _plain(models, acts, g, measure=measure), (group,), (group_moves,))[1]
-    return total, moved
+        parts.append(eqx.filter_jvp(lambda g: _plain(models, acts, g, measure=measure), (group,), (group_moves,))[1])
+    # What does not depend on the models, as where none acts on these cubes, has None for a slope.
+    return total, sum((part for part in parts if part is not None), jnp.zeros_like(total))

@@ -64,8 +64,13 @@ def directions(
         points = vector[None]
     else:
         shift = (jnp.arange(factor) + 0.5) / factor - 0.5
-        down, right = jnp.gradient(vector, axis=(1, 2))
+        down, right = (_steps(vector, axis) for axis in (1, 2))
         dy, dx = (x.reshape(-1, 1, 1, 1) for x in jnp.meshgrid(shift, shift))
         points = vector[None] + dy * down[None] + dx * right[None]
     x, y, z = jnp.moveaxis(points, 1, 0)
     return jnp.rad2deg(jnp.arctan2(y, x)) % 360.0, jnp.rad2deg(jnp.arctan2(z, jnp.hypot(x, y)))
+
+
+def _steps(vector: Float[Array, "3 lat lon"], axis: int) -> Float[Array, "3 lat lon"]:
+    """Change over one pixel; none along an axis of one pixel, of which nothing tells how large it is."""
+    return jnp.asarray(jnp.gradient(vector, axis=axis)) if vector.shape[axis] > 1 else jnp.zeros_like(vector)

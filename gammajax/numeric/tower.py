@@ -57,7 +57,8 @@ def _level(near: Near, n: int, order: int) -> Function:
         ddata = jax.tree.map(lambda t: None if isinstance(t, SymbolicZero) else t, ddata)
         if jax.tree.leaves(ddata):
             plain = lambda data: partials(near(order, x, y, data), x, order)  # noqa: E731
-            own.append(eqx.filter_jvp(plain, (data,), (ddata,))[1])
+            slope = eqx.filter_jvp(plain, (data,), (ddata,))[1]
+            own += [] if slope is None else [slope]
         here = known[: len(rows)]
         return here, functools.reduce(jnp.add, [*own, *moves], jnp.zeros_like(here))
 

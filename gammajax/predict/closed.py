@@ -7,6 +7,7 @@ product, smooth in position and width, with no kernel, no grid in between and no
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from gammajax._typing import Array, Bool, Float, Int, Scalar
@@ -69,9 +70,13 @@ def parts(pixel: Float[Array, "2"], sigma: Scalar | None, cube: CubeGroup, reach
     widths = width * scale[0], width * scale[1]
     if sigma is None:
         return Parts(widths, (here * weight,))
-    # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond.
-    beside, above = (contained(reach - 1.0, w) for w in widths)
-    weight = safe_divide(weight, jnp.sum(weight * above * beside, axis=1, keepdims=True))
+    # A point has one in all inside the radius of its PSF; of an extended source nothing is lost beyond its window.
+    if np.isfinite(half := half_window(cube, reach, point=False)):
+        beside, above = (contained(half, w) for w in widths)
+        seen = weight * above * beside
+    else:
+        seen = weight
+    weight = safe_divide(weight, jnp.sum(seen, axis=1, keepdims=True))
     share = jnp.square(sigma / width)
     return Parts(widths, (here * (1.0 - share) * weight, share * weight))
 
@@ -90,9 +95,17 @@ def _images(
     and that exposure [cm2 s] (energy_true, row, column).
     """
     widths, amounts = parts(pixel, sigma, cube, reach)
-    right, down = (spread(first[1 - k], size[1 - k], pixel[k], widths[k], reach - 1.0) for k in (0, 1))
+    half = half_window(cube, reach, point=sigma is None)
+    right, down = (spread(first[1 - k], size[1 - k], pixel[k], widths[k], half) for k in (0, 1))
     scaled = [amount[..., None] * down for amount in amounts]
     return (right, *scaled) if sigma is None else (right, *scaled, cutout(cube.exposure, first, size))
+
+
+def half_window(cube: CubeGroup, reach: int, *, point: bool) -> float:
+    """Pixels to both sides of a source that its image fills: of an extended one no end where the map ends before it."""
+    if point:
+        return max(cube.reach, 2) - 1.0
+    return np.inf if reach >= max(cube.exposure.shape[-2:]) else reach - 1.0
 
 
 def window(pixel: Float[Array, "2"], cube: CubeGroup, reach: int) -> tuple[Int[Array, "2"], tuple[int, int]]:

@@ -140,8 +140,8 @@ def fold(spatial: SpatialModel, group: CubeGroup, plan: Live) -> Fold:
     """The response of a source at rest in each cube of a group."""
 
     def one(cube: CubeGroup, nodes: Array) -> Array:
-        x, counts = _movable(spatial, plan, cube)
-        return counts(x, None, (cube, nodes))
+        x, counts, data = _movable(spatial, plan, cube, nodes)
+        return counts(x, None, data)
 
     return Fold(each(one, cubes(group), group.nodes[group.axis]))
 
@@ -181,35 +181,41 @@ def _moving(
     spatial: Any, plan: Live, cube: CubeGroup, flux: Array, nodes: Float[Array, "energy_true node"]
 ) -> Float[Array, "bin"]:
     """Counts of a source as a function of its parameters, with derivatives that cost once for all directions."""
-    x, counts = _movable(spatial, plan, cube)
-    return tower(counts)(x, flux, (cube, nodes))
+    x, counts, data = _movable(spatial, plan, cube, nodes)
+    return tower(counts)(x, flux, data)
 
 
 def _moving_weighted(
     spatial: Any, plan: Live, cube: CubeGroup, nodes: Float[Array, "energy_true node"], weights: Float[Array, "bin"]
 ) -> Float[Array, "energy_true node"]:
     """Sums over the bins of weights times the counts per unit of flux, in the same way."""
-    x, counts = _movable(spatial, plan, cube)
+    x, counts, data = _movable(spatial, plan, cube, nodes)
     if plan.factor == 0:
         return tower_near(functools.partial(weighted_near, plan.reach))(x, weights, cube)[:, None]
-    return tower(lambda x, w, data: counts(x, None, data) @ w)(x, weights, (cube, nodes))
+    return tower(lambda x, w, data: counts(x, None, data) @ w)(x, weights, data)
 
 
-def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, ...], Callable[..., Array]]:
-    """The numbers through which the counts of a source depend on its shape and place, and its counts.
+def _movable(
+    spatial: Any, plan: Live, cube: CubeGroup, nodes: Array
+) -> tuple[tuple[Scalar, ...], Callable[..., Array], tuple[Any, ...]]:
+    """The numbers through which the counts of a source depend on its shape and place, its counts, and their data.
 
-    They are a function of these numbers, the flux at each true energy and node, and `(cube, nodes)`; without flux they
-    are those per unit of it, (energy_true, node, bin).
+    They are a function of these numbers, the flux at each true energy and node, and the data; without flux they are
+    those per unit of it, (energy_true, node, bin).
     """
     if plan.factor == 0:
         x, y = cube.projection.pixel(spatial.lon_0, spatial.lat_0, spatial.frame)
         size = (spatial.sigma,) if isinstance(spatial, GaussianSpatial) else ()
-        return (x, y, *size), functools.partial(_counts_closed, plan.reach)
+        return (x, y, *size), functools.partial(_counts_closed, plan.reach), (cube, nodes)
     declared = [field.name for field in dataclasses.fields(spatial) if isinstance(spec_of(field), ParamSpec)]
 
-    def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array]) -> Array:
-        here = eqx.tree_at(lambda s: [getattr(s, name) for name in declared], spatial, list(x))
-        cube, nodes = data
+    # What else the model holds, as the weights of a network, may move too: it must come in as an argument.
+    numbers = lambda s: [getattr(s, name) for name in declared]  # noqa: E731
+    held, kind = eqx.partition(eqx.tree_at(numbers, spatial, replace=[None] * len(declared)), eqx.is_array)
+
+    def counts(x: tuple[Scalar, ...], flux: Array | None, data: tuple[CubeGroup, Array, Any]) -> Array:
+        cube, nodes, held = data
+        here = eqx.tree_at(numbers, eqx.combine(held, kind), list(x), is_leaf=lambda leaf: leaf is None)
         if cube.reco:
             at_once = functools.partial(_counts_after, here, cube, plan.factor, nodes)
             shape = len(nodes), nodes.shape[1] if here.energy_dependent else 1
@@ -217,7 +223,7 @@ def _movable(spatial: Any, plan: Live, cube: CubeGroup) -> tuple[tuple[Scalar, .
         response = _response_convolved(here, cube, plan.factor, nodes)
         return response if flux is None else _folded(flux, response)
 
-    return tuple(getattr(spatial, name) for name in declared), counts
+    return tuple(numbers(spatial)), counts, (cube, nodes, held)
 
 
 def _counts_closed(

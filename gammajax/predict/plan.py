@@ -10,12 +10,13 @@ from gammajax._typing import Bool
 from gammajax.datasets.cube import Cube, MapDatasetOnOff
 from gammajax.datasets.cube_groups import CubeGroup, overlap
 from gammajax.errors import ModelError
-from gammajax.models.background import FoVBackground
+from gammajax.models.background import FoVBackground, FoVGradient
 from gammajax.models.collection import Models
 from gammajax.models.counts_template import TemplateNPred
 from gammajax.models.nuisance import Nuisance
 from gammajax.models.sky import SkyModel
 from gammajax.models.spatial import GaussianSpatial, PointSpatial, SpatialModel
+from gammajax.params.tree import has_weights
 from gammajax.predict.cube import Fold, Live, Scaled, as_seen, as_template, fold
 from gammajax.predict.field import field_of
 from gammajax.predict.template import given
@@ -39,7 +40,7 @@ class Motion(NamedTuple):
 def _motion(name: str, model: Any, models: Models) -> Motion:
     prefix = f"{name}.spatial."
     rows = {path.removeprefix(prefix): row for path, row in models.rows.items() if path.startswith(prefix)}
-    fixed = not _moves(prefix, models)
+    fixed = not _moves(prefix, models) and not has_weights(model.spatial)
     round_ = isinstance(model.spatial, GaussianSpatial) and not (rows["e"].free or rows["e"].link or rows["e"].value)
     closed = round_ or isinstance(model.spatial, PointSpatial)
     return Motion(fixed, closed, _extent(model.spatial, rows, fixed), _resolution(model.spatial))
@@ -66,6 +67,7 @@ def planned(
 
     `datasets` are those of the group. Raises `ModelError` for a model that they cannot take.
     """
+    _check_fields(models, sees, datasets)
     plans = []
     for (name, model), seen in zip(models.filled.items(), sees, strict=True):
         acted_on = [dataset for dataset, yes in zip(datasets, seen, strict=True) if yes]
@@ -75,6 +77,7 @@ def planned(
         elif isinstance(model, SkyModel) and acted_on:
             plans.append(_source(name, model, models, group))
         elif isinstance(model, FoVBackground) and acted_on:
+            _check_gradient(name, model, group, seen)
             plans.append(field_of(model, datasets))
         else:
             plans.append(None)
@@ -117,6 +120,36 @@ def _check(name: str, model: Any, datasets: Sequence[Cube]) -> None:
             _check_edges(name, dataset)
 
 
+def _check_fields(models: Models, sees: Bool[np.ndarray, "model dataset"], datasets: Sequence[Cube]) -> None:
+    """Raise `ModelError` for two factors over one field: their product on a sum is not that of their means."""
+    fields = [
+        (name, seen)
+        for (name, model), seen in zip(models.filled.items(), sees, strict=True)
+        if isinstance(model, FoVBackground) and model.spatial is not None
+    ]
+    for i, dataset in enumerate(datasets):
+        names = [name for name, seen in fields if seen[i]]
+        if len(names) > 1:
+            raise ModelError(
+                f"{' and '.join(names)} both have a spatial model and act on {dataset.name}: a background has one "
+                "factor over its field; take one of them, or name other cubes in datasets_names"
+            )
+
+
+def _check_gradient(name: str, model: FoVBackground, group: CubeGroup, seen: Bool[np.ndarray, "dataset"]) -> None:
+    """Raise `ModelError` for a gradient so steep that the background would be negative."""
+    if not isinstance(model.spatial, FoVGradient):
+        return
+    x, y = np.moveaxis(np.asarray(group.field), -1, 0)
+    factor = np.asarray(model.spatial.factor(x, y))
+    least = float(np.min(factor[np.asarray(group.mask) & seen[:, None]]))
+    if least < 0.0:
+        raise ModelError(
+            f"{name}: its gradient makes the background negative, {least:.3g} times what it was: start from a "
+            "smaller one"
+        )
+
+
 def _check_edges(name: str, dataset: Cube) -> None:
     """Raise `ModelError` if an edge of energy cuts a bin of true energy: how to share it out nobody says."""
     share = overlap(dataset)
@@ -129,10 +162,40 @@ def _check_edges(name: str, dataset: Cube) -> None:
         )
 
 
+def outgrown(group: CubeGroup, models: Models) -> list[str]:
+    """Sources that have become too small for the samples per pixel that they were planned with."""
+    plans = zip(models.filled.items(), group.plans, strict=True)
+    live = [(name, _motion(name, model, models), plan) for (name, model), plan in plans if isinstance(plan, Live)]
+    return [name for name, motion, plan in live if 0 < plan.factor < _samples(motion, _pixel(group))]
+
+
+def unsampled(group: CubeGroup, models: Models) -> list[str]:
+    """Sources that fit between the samples of a pixel, where their flux is lost or counted twice."""
+    plans = zip(models.filled.items(), group.plans, strict=True)
+    sampled = [(name, model) for (name, model), plan in plans if isinstance(plan, Live) and plan.factor]
+    least = 2.0 * _pixel(group) / _MOST_SAMPLES
+    return [name for name, model in sampled if (size := _spatial(model).extent()) is not None and size < least]
+
+
+def _spatial(model: Any) -> SpatialModel:
+    return model.spatial
+
+
+def _pixel(group: CubeGroup) -> float:
+    """Size of the pixels [deg] at the reference of the map."""
+    return 1.0 / float(np.abs(np.linalg.det(np.asarray(group.projection.affine[0, :, :2]))) ** 0.5)
+
+
+def _samples(motion: Motion, pixel: float) -> int:
+    """Samples along both axes of a pixel for which the brightness is nearly linear between them."""
+    if not motion.resolution < pixel:
+        return 1
+    return int(np.ceil(pixel / max(motion.resolution, pixel / _MOST_SAMPLES)))
+
+
 def _live(group: CubeGroup, motion: Motion) -> Live:
-    size = 1.0 / float(np.abs(np.linalg.det(np.asarray(group.projection.affine[0, :, :2]))) ** 0.5)
+    size = _pixel(group)
     whole = max(group.exposure.shape[-2:])
     # A point that nothing spreads lies in one pixel; the window of points ends a pixel before its reach.
     reach = max(group.reach, 2) + (whole if not np.isfinite(motion.extent) else int(np.ceil(motion.extent / size)))
-    samples = 1 if not motion.resolution < size else int(np.ceil(size / max(motion.resolution, size / _MOST_SAMPLES)))
-    return Live(min(reach, whole), 0 if motion.closed else samples)
+    return Live(min(reach, whole), 0 if motion.closed else _samples(motion, size))

@@ -15,7 +15,7 @@ from gammajax.datasets.cube_groups import CubeGroup
 from gammajax.irf.mixture import spread
 from gammajax.numeric.each import each
 from gammajax.numeric.taylor import coefficients, monomials
-from gammajax.predict.closed import cutout, dispersion, parts, places, window
+from gammajax.predict.closed import cutout, dispersion, half_window, parts, places, window
 
 
 def weighted_near(
@@ -31,8 +31,10 @@ def weighted_near(
     back = _carried_back(weights, cube, first, size)
     widths = parts(pixel, sigma, cube, reach).widths
 
+    half = half_window(cube, reach, point=sigma is None)
+
     def along(axis: int) -> Float[Array, "energy_true term component pixel"]:
-        shares = lambda c, w: spread(first[1 - axis], size[1 - axis], c, w, reach - 1.0)  # noqa: E731
+        shares = lambda c, w: spread(first[1 - axis], size[1 - axis], c, w, half)  # noqa: E731
         return jax.vmap(lambda w: coefficients(shares, (pixel[axis], w), order))(widths[axis])
 
     bends = order if cube.kernel_x.size * cube.kernel_y.size > 1 else 0

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,12 @@ def fingerprint(arguments: Any) -> str:
     return hashlib.sha256(_told(arguments).encode()).hexdigest()[:16]
 
 
+def _code(code: CodeType) -> str:
+    """What a function does: two of one name, such as lambdas, are told apart by it."""
+    inner = ", ".join(_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
+    return f"code({code.co_code.hex()}, {code.co_names}, {inner})"
+
+
 def _told(x: Any) -> str:
     """What an argument holds, as text that does not depend on the process."""
     if isinstance(x, np.ndarray):
@@ -72,6 +79,9 @@ def _told(x: Any) -> str:
         return f"{type(x).__name__}({', '.join(f'{name}={_told(value)}' for name, value in fields)})"
     if isinstance(x, tuple | list):
         return f"({', '.join(map(_told, x))})"
+    if isinstance(x, FunctionType):
+        cells = [cell.cell_contents for cell in x.__closure__ or () if cell.cell_contents is not x]
+        return f"{x.__module__}.{x.__qualname__}{_told([x.__defaults__, x.__kwdefaults__, cells])}{_code(x.__code__)}"
     if callable(x):
         return f"{getattr(x, '__module__', '')}.{getattr(x, '__qualname__', repr(type(x)))}"
     return repr(x)
