@@ -130,7 +130,7 @@ class _Plan:
         self.scale = scales(dataset.grid, self.scale_x, self.scale_y)
         reco = dataset.psf is not None and dataset.psf.reco
         edges = np.asarray(dataset.energy if reco else dataset.energy_true)
-        self.psf, self.reach = psf_on(dataset.grid, edges, dataset.psf, len(dataset.energy_true) - 1)
+        self.psf, self.reach = psf_on(dataset.grid, edges, dataset.psf, float(self.scale.max()))
         self.overlap, none = overlap(dataset), np.zeros(1)
         self.kernel, self.kernel_x, self.kernel_y = (
             (self.overlap[:, :, None, None], none, none)

@@ -57,14 +57,16 @@ def _check_values(name: str, part: str, response: PsfMap | EdispMap, axes: tuple
         raise DatasetError(f"{name}: {part} is zero everywhere, so that nothing would be predicted")
 
 
-def psf_on(grid: SkyGrid, edges: Edges, psf: PsfMap | None, n: int) -> tuple[MixturePSF, int]:
-    """The PSF at the centres of `n` bins of energy, and how many pixels of the grid it reaches."""
+def psf_on(grid: SkyGrid, edges: Edges, psf: PsfMap | None, scale: float) -> tuple[MixturePSF, int]:
+    """The PSF at the centres of bins of energy, and how many pixels of the grid it reaches.
+
+    `scale` are the pixels of a degree where they are smallest, which may be far from the reference of the map.
+    """
     if psf is None:
-        return unspread(n), 0
+        return unspread(len(edges) - 1), 0
     density = interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
     x, y, density = _on_pixels(grid, psf.grid, density)
-    size = np.sqrt(np.abs(np.linalg.det(grid.wcs.pixel_scale_matrix)))
-    return mixture_of(psf.rad, density, x, y), int(np.ceil(psf.rad[-1] / size)) + 1
+    return mixture_of(psf.rad, density, x, y), min(int(np.ceil(psf.rad[-1] * scale - 1e-6)) + 1, max(grid.shape))
 
 
 def kernel_on(

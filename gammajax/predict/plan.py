@@ -194,8 +194,7 @@ def _samples(motion: Motion, pixel: float) -> int:
 
 
 def _live(group: CubeGroup, motion: Motion) -> Live:
-    size = _pixel(group)
-    whole = max(group.exposure.shape[-2:])
+    smallest, whole = 1.0 / float(np.max(np.asarray(group.scale))), max(group.exposure.shape[-2:])
     # A point that nothing spreads lies in one pixel; the window of points ends a pixel before its reach.
-    reach = max(group.reach, 2) + (whole if not np.isfinite(motion.extent) else int(np.ceil(motion.extent / size)))
-    return Live(min(reach, whole), 0 if motion.closed else _samples(motion, size))
+    reach = max(group.reach, 2) + (whole if not np.isfinite(motion.extent) else int(np.ceil(motion.extent / smallest)))
+    return Live(min(reach, whole), 0 if motion.closed else _samples(motion, _pixel(group)))
