@@ -1,5 +1,7 @@
 """The command line in this process."""
 
+import os
+
 import jax
 import pytest
 from typer.testing import CliRunner
@@ -8,9 +10,9 @@ from gammajax.cli import app
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Call the command line in this process, with a compile cache of its own."""
-    cache = tmp_path_factory.mktemp("cache")
+def run():
+    """Call the command line in this process, with the compile cache of all tests."""
+    cache = os.environ["JAX_COMPILATION_CACHE_DIR"]
     names = (
         "jax_compilation_cache_dir",
         "jax_persistent_cache_min_compile_time_secs",
