@@ -322,7 +322,9 @@ def _brightness(spatial: SpatialModel, cube: CubeGroup, factor: int, nodes: Arra
     """Mean brightness in each pixel [sr-1], at each node of each true-energy bin if it depends on the energy."""
     lon, lat = directions(cube.lon, cube.lat, cube.frame, spatial.frame, factor)
     if not spatial.energy_dependent:
-        return jnp.mean(evaluate(spatial, lon, lat), axis=0)
+        middle = cube.solid_angle[tuple(n // 2 for n in cube.solid_angle.shape)]
+        apart = jnp.rad2deg(jnp.sqrt(middle)) / factor
+        return jnp.mean(evaluate(spatial, lon, lat, apart=apart), axis=0)
 
     def at(energy: Scalar) -> Array:
         return jnp.mean(jax.vmap(lambda x, y: evaluate(spatial, x, y, energy))(lon, lat), axis=0)

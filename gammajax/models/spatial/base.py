@@ -48,6 +48,12 @@ class SpatialModel(Component):
         """Surface brightness in one direction [deg], in sr-1."""
         raise NotDefined(f"{type(self).__name__} does not define brightness(lon, lat)")
 
+    def sampled(self, lon: Scalar, lat: Scalar, apart: Scalar) -> Scalar:
+        """`brightness` for samples that are `apart` [deg]: edges between two samples are smeared over as much, so that
+        sums of samples are smooth in place and size.
+        """
+        return self.brightness(lon, lat)
+
     @property
     def unit(self) -> str:
         """Unit of `brightness`."""
@@ -110,10 +116,16 @@ class SpatialModel(Component):
 
 
 def evaluate(
-    model: SpatialModel, lon: Float[Array, "*shape"], lat: Float[Array, "*shape"], energy: Any = None
+    model: SpatialModel,
+    lon: Float[Array, "*shape"],
+    lat: Float[Array, "*shape"],
+    energy: Any = None,
+    *,
+    apart: Scalar | None = None,
 ) -> Float[Array, "*shape"]:
     """`brightness` in directions [deg] of any shape, at true energies [TeV] that broadcast against them.
 
+    With `apart`, the distance [deg] of the directions, models that do not depend on the energy are `sampled`.
     The person writes `brightness` for one direction; the library maps it. Raises `ModelError` if it returns more than
     one number, or if the model depends on the energy and none is given.
     """
@@ -126,9 +138,12 @@ def evaluate(
     given[:each] = jnp.broadcast_arrays(*given[:each])
     shape = given[0].shape
     flat = [x.reshape(-1) for x in given[:each]] + given[each:]
-    result = jax.eval_shape(model.brightness, *(jax.ShapeDtypeStruct((), x.dtype) for x in flat))
+    at: Any = model.brightness
+    if apart is not None and not model.energy_dependent:
+        at = lambda lon, lat: model.sampled(lon, lat, apart)  # noqa: E731
+    result = jax.eval_shape(at, *(jax.ShapeDtypeStruct((), x.dtype) for x in flat))
     if getattr(result, "shape", None) != ():
         found = f"has shape {result.shape}" if hasattr(result, "shape") else f"is a {type(result).__name__}"
         name = f"{type(model).__name__}.brightness"
         raise ModelError(f"{name} must return one number for one direction, but its result {found}")
-    return jax.vmap(model.brightness, in_axes=[0] * each + [None] * (len(flat) - each))(*flat).reshape(shape)
+    return jax.vmap(at, in_axes=[0] * each + [None] * (len(flat) - each))(*flat).reshape(shape)

@@ -12,6 +12,8 @@ _NODES = 16
 _EDGE_95 = 2.326174307353347
 """Gammapy's scale of the error function, by which `edge_width` is the range in which the edge falls."""
 _SHARPEST = 1e-7
+_SMEAR = 1.0 / 6.0
+"""Variance of what samples are smeared by, in units of their squared distance: that of a triangle."""
 
 
 class DiskSpatial(SpatialModel):
@@ -34,10 +36,15 @@ class DiskSpatial(SpatialModel):
     edge_width: Scalar = param(0.01, lower=0.0, upper=1.0, frozen=True)
 
     def brightness(self, lon: Scalar, lat: Scalar) -> Scalar:
+        return self.sampled(lon, lat, jnp.zeros_like(self.r_0))
+
+    def sampled(self, lon: Scalar, lat: Scalar, apart: Scalar) -> Scalar:
         form = ellipse(seen_from(self.lon_0, self.lat_0, lon, lat), self.r_0, self.e, self.phi)
-        width = jnp.sqrt(self.edge_width**2 + _SHARPEST**2)
+        # The edge is that of a Gaussian mean of the disk: the variances of its own and of the samples' width add up.
+        smear = _SMEAR * jnp.deg2rad(apart) ** 2 / (form.major * form.minor)
+        width = jnp.sqrt(self.edge_width**2 + 2.0 * _EDGE_95**2 * smear + _SHARPEST**2)
         inside = 0.5 * erfc(_EDGE_95 * (safe_sqrt(form.distance_square) - 1.0) / width)
-        return inside / _solid_angle(form.major, form.minor)
+        return inside / (_solid_angle(form.major, form.minor) * (1.0 + smear))
 
     def extent(self) -> Scalar:
         return 1.1 * self.r_0 * (1.0 + self.edge_width)
