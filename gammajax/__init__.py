@@ -291,7 +291,10 @@ def __getattr__(name: str) -> Any:
     if name == "plot":
         return importlib.import_module("gammajax.plot")
     if name not in _HOME:
-        raise AttributeError(f"module 'gammajax' has no attribute {name!r}")
+        short = name.removesuffix("Model").removesuffix("Spectral").removesuffix("Spatial")
+        ours = next((n for n in (short, f"{short}Spatial") if n in _HOME), None)
+        hint = f"; Gammapy's {name} is gammajax.{ours}" if ours and ours != name else ""
+        raise AttributeError(f"module 'gammajax' has no attribute {name!r}{hint}")
     value = getattr(importlib.import_module(f"gammajax.{_HOME[name]}"), name)
     globals()[name] = value
     return value

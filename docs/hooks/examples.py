@@ -36,7 +36,7 @@ def _prepare(folder):
             gj.DataStore.from_dir(folder / "dl3" / name).observations(),
             region,
             energy=edges,
-            energy_true=edges,
+            energy_true=gj.energy_edges("0.02 TeV", "100 TeV", per_decade=16),
             containment_correction=contained,
             safe_mask="aeff-default",
             name=name,

@@ -66,7 +66,9 @@ def psf_on(grid: SkyGrid, edges: Edges, psf: PsfMap | None, scale: float) -> tup
         return unspread(len(edges) - 1), 0
     density = interpolated(np.log(psf.energy), psf.values, np.log(np.sqrt(edges[1:] * edges[:-1])))
     x, y, density = _on_pixels(grid, psf.grid, density)
-    return mixture_of(psf.rad, density, x, y), min(int(np.ceil(psf.rad[-1] * scale - 1e-6)) + 1, max(grid.shape))
+    # Pixels that differ in size by a percent must not add one more beyond the last radius of the table.
+    reach = int(np.ceil(0.98 * psf.rad[-1] * scale)) + 1
+    return mixture_of(psf.rad, density, x, y), min(reach, max(grid.shape))
 
 
 def kernel_on(

@@ -36,6 +36,31 @@ def energy_edges(energy_min: Any, energy_max: Any, *, per_decade: int | None = N
     return np.geomspace(low, high, bins + 1)
 
 
+def enclosing_edges(energy: Any, energy_true: Any) -> tuple[Edges, Edges]:
+    """Edges [TeV] of energy and of true energy, as a person gives them, checked.
+
+    Raises `ConfigError` for edges that are no axis, and for true energies that do not enclose the energies: of what
+    migrates in from beyond, nothing would be predicted.
+
+    >>> enclosing_edges([1.0, 10.0], ["500 GeV", "20 TeV"])[1]
+    array([ 0.5, 20. ])
+    """
+    measured, true = _edges(energy, "energy"), _edges(energy_true, "energy_true")
+    if true[0] > measured[0] * (1 + 1e-6) or true[-1] < measured[-1] * (1 - 1e-6):
+        raise ConfigError(
+            f"energy_true ({true[0]:g} to {true[-1]:g} TeV) must enclose energy ({measured[0]:g} to {measured[-1]:g} "
+            "TeV), with a margin of a few times the energy resolution"
+        )
+    return measured, true
+
+
+def _edges(edges: Any, what: str) -> Edges:
+    values = np.asarray(to_value(edges, "TeV", what), dtype=float)
+    if values.ndim != 1 or values.size < 2 or not np.all(np.diff(values) > 0) or not values[0] > 0:
+        raise ConfigError(f"{what} needs at least two increasing positive bin edges [TeV]")
+    return values
+
+
 def centers(edges: Edges) -> Float[np.ndarray, "bin"]:
     """Geometric centres of the bins, `sqrt(E_i E_i+1)` [TeV].
 

@@ -119,6 +119,8 @@ def _moment(
     models = _models(source)
     place = locate(models, name)
     low, high = (to_value(x, "TeV", n) for x, n in ((energy_min, "energy_min"), (energy_max, "energy_max")))
+    if not np.all(np.asarray(low) < np.asarray(high)):
+        raise ModelError(f"{name}: energy_min must be below energy_max, got {energy_min} and {energy_max}")
     split = pieces(low, high, place.of(tuple(models.filled.values())).kinks())
     layout = models.layout
     arguments = (jnp.asarray(split.nodes), jnp.asarray(split.weights), place, power)

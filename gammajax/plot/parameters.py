@@ -22,7 +22,7 @@ Interval = tuple[float, float, float]
 
 
 def plot_parameters(
-    results: Mapping[str, Fit | Posterior],
+    results: Mapping[str, Fit | Posterior] | Fit | Posterior,
     paths: str | Sequence[str] = ("*",),
     *,
     truth: Models | None = None,
@@ -37,6 +37,7 @@ def plot_parameters(
     >>> plot_parameters({"statistics": fit, "with scales": wider}, ["crab.*"])          # doctest: +SKIP
     """
     paths = names(paths, "paths")
+    results = {type(results).__name__.lower(): results} if isinstance(results, Fit | Posterior) else results
     found = {name: _intervals(result) for name, result in results.items()}
     rows = {path: row for result in results.values() for path, row in result.models.rows.items()}
     known = {path for one in found.values() for path in one}

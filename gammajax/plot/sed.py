@@ -7,6 +7,7 @@ from astropy import units as u
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gammajax.errors import ConfigError
 from gammajax.infer.band import flux_band, posterior_band
 from gammajax.infer.fit import Fit
 from gammajax.infer.place import values_of
@@ -52,6 +53,10 @@ def plot_sed(
     >>> plot_sed(fit, "crab", ("50 GeV", "20 TeV"), posterior=posterior)                # doctest: +SKIP
     """
     low, high = (float(to_value(x, "TeV", "energy_bounds")) for x in energy_bounds)
+    if not 0.0 < low < high:
+        raise ConfigError(
+            f"energy_bounds must be two increasing energies, got {energy_bounds[0]} and {energy_bounds[1]}"
+        )
     energy = np.geomspace(low, high, _POINTS)
     native = unit_of(DNDE) * u.TeV**energy_power
     shown = native if unit is None else unit_of(unit)

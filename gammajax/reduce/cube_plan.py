@@ -8,6 +8,7 @@ import numpy as np
 from gammajax._typing import Edges, Float
 from gammajax.data import Observation
 from gammajax.errors import ConfigError, EmptyRun
+from gammajax.geom.axes import enclosing_edges
 from gammajax.geom.grid import SkyGrid
 from gammajax.units import to_number, to_value
 
@@ -45,10 +46,11 @@ class CubePlan:
         steps = np.linspace(0.0, RAD_MAX, 67) if rad is None else np.asarray(to_value(rad, "deg", "rad"), dtype=float)
         if steps.ndim != 1 or steps.size < 2 or not np.all(np.diff(steps) > 0) or not steps[0] >= 0:
             raise ConfigError("rad needs at least two increasing bin edges [deg], from 0 on")
+        energy, energy_true = enclosing_edges(energy, energy_true)
         return cls(
             grid=grid,
-            energy=bin_edges(energy, "energy"),
-            energy_true=bin_edges(energy_true, "energy_true"),
+            energy=energy,
+            energy_true=energy_true,
             rad=steps,
             coarse=grid.coarse(binsz),
             offset_max=float(offset_max),
@@ -59,14 +61,6 @@ class CubePlan:
         for grid in (self.grid, self.coarse):
             _ = grid.radec
         _ = self.grid.solid_angle
-
-
-def bin_edges(edges: Any, what: str) -> Edges:
-    """Increasing positive bin edges [TeV]. Raises `ConfigError`, naming `what`."""
-    values = np.asarray(to_value(edges, "TeV", what), dtype=float)
-    if values.ndim != 1 or values.size < 2 or not np.all(np.diff(values) > 0) or not values[0] > 0:
-        raise ConfigError(f"{what} needs at least two increasing positive bin edges [TeV]")
-    return values
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from gammajax.data import Observation
 from gammajax.data.observations import as_runs
 from gammajax.datasets.binned import OffMeasurement
 from gammajax.datasets.spectrum import Spectrum
-from gammajax.errors import ConfigError, EmptyRun, GammajaxError
+from gammajax.errors import EmptyRun, GammajaxError
+from gammajax.geom.axes import enclosing_edges
 from gammajax.geom.mask import ExclusionMask
 from gammajax.geom.shapes import Region
 from gammajax.io.regions import exclusion_mask as as_mask
@@ -27,7 +28,6 @@ from gammajax.reduce.reflected import ReflectedRegions
 from gammajax.reduce.safe_mask import SafeMask
 from gammajax.reduce.spectrum import Background, reduce_observation
 from gammajax.reduce.stack import stack_by, stack_spectra
-from gammajax.units import to_value
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,12 @@ def reduce_spectra(
 
     >>> reduction = reduce_spectra(observations, region, energy=edges, energy_true=edges)  # doctest: +SKIP
     """
+    energy, energy_true = enclosing_edges(energy, energy_true)
     task = partial(
         _reduce_one,
         on=region(on_region),
-        energy=_checked_edges(energy, "energy"),
-        energy_true=_checked_edges(energy_true, "energy_true"),
+        energy=energy,
+        energy_true=energy_true,
         background=as_background(background),
         exclusion_mask=as_mask(exclusion_mask),
         containment_correction=containment_correction,
@@ -240,13 +241,6 @@ def _safe_mask(given: SafeMask | Sequence[str] | str) -> SafeMask:
     if isinstance(given, SafeMask):
         return given
     return SafeMask(given) if isinstance(given, str) else SafeMask(*given)
-
-
-def _checked_edges(edges: Any, what: str) -> Edges:
-    values = np.asarray(to_value(edges, "TeV", what), dtype=float)
-    if values.ndim != 1 or values.size < 2 or not np.all(np.diff(values) > 0) or not values[0] > 0:
-        raise ConfigError(f"{what} needs at least two increasing positive bin edges [TeV]")
-    return values
 
 
 def shown(results: Iterable, total: int, progress: bool) -> Iterable:

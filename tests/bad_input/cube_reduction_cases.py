@@ -61,6 +61,7 @@ def added(**changes: Any) -> Any:
 CASES = [
     row("a grid that is none", lambda: reduction(grid="6 deg"), ConfigError, "grid must be a SkyGrid", "got str"),
     row("energies that decrease", lambda: reduction(energy=EDGES[::-1]), ConfigError, "energy needs at least two increasing"),
+    row("true energies that do not enclose", lambda: reduction(energy_true=2.0 * EDGES), ConfigError, "energy_true (", "must enclose energy"),
     row("true energies in seconds", lambda: reduction(energy_true="3 s"), UnitMismatch, "energy_true"),
     row("a PSF axis that begins below zero", lambda: reduction(rad=[-0.1, 0.1]), ConfigError, "rad needs at least two increasing"),
     row("coarse pixels of no size", lambda: reduction(binsz_irf="0 deg"), ConfigError, "binsz_irf must be above 0 deg"),
@@ -86,7 +87,7 @@ CASES = [
     row("cubes of other energies", lambda: added(energy=EDGES[1:]), DatasetError, "two: energy has 5 bins", "the stack has 6"),
     Case("a grid outside of the field of view", lambda g: g.run(), lambda p: stacked(p, grid=gj.SkyGrid.create((200.0, 0.0), 2.0, 0.5)),
          EmptyRun, "run 1: the field of view, 3 deg wide", "has no pixel of"),
-    Case("a cube beyond the response in energy", lambda g: g.run(), lambda p: stacked(p, energy_true=5000.0 * EDGES), EmptyRun,
+    Case("a cube beyond the response in energy", lambda g: g.run(), lambda p: stacked(p, energy=5000.0 * EDGES, energy_true=5000.0 * EDGES), EmptyRun,
          "run 1: the response sees none of the pixels", "energy_true goes from 1000 to 250000 TeV", "from 0.1 to 100 TeV"),
     Case("a cube without PSF", lambda g: g.run(None, lost("PSF")), stacked, EmptyRun, "run 1: it has no PSF", "reduce_spectra"),
     Case("a cube without background response", lambda g: g.run(None, lost("BKG")), stacked, EmptyRun, "run 1: it has no background response", "background=None"),
