@@ -69,6 +69,7 @@ def test_on_simulated_data(name, elsewhere, monkeypatch):
     check(name, names)
 
 
+@pytest.mark.notebook
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_on_real_data(name, elsewhere, monkeypatch, gammajax_data):
     monkeypatch.setenv("GAMMAJAX_DATA", str(gammajax_data))
