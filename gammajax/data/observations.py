@@ -23,7 +23,7 @@ from gammajax.errors import (
 from gammajax.geom.position import position as as_position
 from gammajax.io.dl3 import RunInfo
 from gammajax.numeric.sphere import separation
-from gammajax.tables import html_summary
+from gammajax.tables import html_summary, make_table
 from gammajax.units import to_number, to_pair
 
 
@@ -261,7 +261,11 @@ def _run_table(runs: Iterable[Observation], columns: _Columns) -> Table:
     rows = [_row(run, columns) for run in runs]
     filled = {name: _column([row[name] for row in rows], blank) for name, (blank, *_) in columns.items()}
     filled["problem"] = np.array([row["problem"] for row in rows], dtype=str)
-    return Table(filled, units={name: unit for name, (_, unit, _) in columns.items()})
+    table = make_table(filled, [name for name, (blank, *_) in columns.items() if isinstance(blank, float)])
+    for name, (_, unit, _) in columns.items():
+        column: Any = table[name]
+        column.unit = unit
+    return table
 
 
 def _row(run: Observation, columns: _Columns) -> dict[str, Any]:
