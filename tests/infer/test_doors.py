@@ -27,6 +27,15 @@ def test_datasets_need_names_of_their_own(spectra, source):
         gj.fit([spectra[0], spectra[0]], source)
 
 
+def test_gammapys_names_are_told():
+    with pytest.raises(AttributeError, match="Gammapy's PowerLawSpectralModel is gammajax.PowerLaw"):
+        gj.PowerLawSpectralModel  # noqa: B018
+    with pytest.raises(AttributeError, match="Gammapy's GaussianSpatialModel is gammajax.GaussianSpatial"):
+        gj.GaussianSpatialModel  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'Powerlaw'$"):
+        gj.Powerlaw  # noqa: B018
+
+
 def test_a_fit_stands_for_its_models(truth_fit, asimov_spectra):
     assert gj.fit(asimov_spectra, truth_fit).stat == pytest.approx(truth_fit.stat, abs=1e-9)
     assert gj.asimov(asimov_spectra, truth_fit).names == asimov_spectra.names

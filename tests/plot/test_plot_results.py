@@ -324,3 +324,13 @@ def test_peek_finds_the_figure_of_each_result(fitted, comparison, check, errors)
         assert len(peek(result).axes) > 0
     with pytest.raises(ConfigError, match=r"plot_goodness\(\) has no option bins; it has axes"):
         peek(made_goodness(), bins=3)
+
+
+def test_parameters_of_one_result_and_of_several(truth_fit, source):
+    """A panel for each free parameter, a row for each result; the truth is a line in each panel."""
+    one = gj.plot.plot_parameters(truth_fit)
+    assert len(one.axes) == len(truth_fit.models.free_paths)
+    assert [label.get_text() for label in one.axes[0].get_yticklabels()] == ["fit"]
+    both = gj.plot.plot_parameters({"first": truth_fit, "second": truth_fit}, ["*.alpha"], truth=source)
+    assert len(both.axes) == 1
+    assert [label.get_text() for label in both.axes[0].get_yticklabels()] == ["first", "second"]

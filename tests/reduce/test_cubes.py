@@ -30,6 +30,7 @@ from gammajax.geom.axes import centers, count
 from gammajax.irf import Background2D, Background3D
 from gammajax.irf.background_map import rates_in_bins
 from gammajax.numeric.sphere import separation
+from gammajax.reduce.cube_resume import fingerprint
 from gammajax.reduce.fov_scale import fitted_scale
 
 EDGES = np.geomspace(0.2, 50.0, 7)
@@ -260,6 +261,17 @@ def test_executors(runs):
         same(reduced(runs, executor=pool), expected)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         same(reduced(runs, executor=pool), expected)
+
+
+def test_functions_are_told_apart_by_what_they_do():
+    """Two lambdas have one name; what a closure holds counts too."""
+
+    def above(level):
+        return lambda energy: energy > level
+
+    one, other, again = (fingerprint(f) for f in (above(1), above(2), above(1)))
+    assert one == again
+    assert len({one, other, fingerprint(lambda energy: energy > 1), fingerprint(lambda energy: energy > 2)}) == 4
 
 
 def test_resuming(tmp_path, runs):
