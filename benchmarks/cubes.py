@@ -9,6 +9,7 @@ of Fermi-LAT. Times are medians [s]. Needs the extra gammajax[gammapy].
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -172,13 +173,25 @@ def nuts(data: Path) -> dict[str, Any]:
     }
 
 
-def process(folder: Path, side: str, n: int = 3) -> dict[str, Any]:
-    """Import, read, fit and covariance in new processes with an empty compile cache: times, and peak memory [MB]."""
+def processes(folder: Path) -> dict[str, Any]:
+    """New processes of both sides, of gammajax without a compile cache and with a filled one."""
+    with tempfile.TemporaryDirectory() as cache:
+        filled = {"JAX_COMPILATION_CACHE_DIR": cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
+        process(folder, "gammajax", filled, 1)
+        return {
+            "gammajax": process(folder, "gammajax", {}),
+            "gammajax warm": process(folder, "gammajax", filled),
+            "gammapy": process(folder, "gammapy", {}),
+        }
+
+
+def process(folder: Path, side: str, environ: dict[str, str], n: int = 3) -> dict[str, Any]:
+    """Import, read, fit and covariance: times, and peak memory [MB]."""
     command = [sys.executable, str(HERE / "whole_cube.py"), side, str(folder)]
     times, said = [], []
     for _ in range(n):
         begin = time.perf_counter()
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **environ})
         times.append(time.perf_counter() - begin)
         said.append(json.loads(done.stdout.splitlines()[-1]))
     return {**summary(times), "each": said, "peak_mb": float(np.median([one["peak_mb"] for one in said]))}
@@ -199,7 +212,7 @@ def main() -> None:
         results = {
             "environment": environment(),
             "reduction": reduction,
-            "whole_process": {side: process(folder, side) for side in ("gammajax", "gammapy")},
+            "whole_process": processes(folder),
             **statistics(data, peer),
             **fits(data, peer),
             "nuts_galactic_centre": nuts(options.data),
