@@ -41,7 +41,10 @@ class ModelError(GammajaxError):
 
 
 class NotDefined(ModelError, NotImplementedError):
-    """A model or prior of one's own does not define a method that is needed."""
+    """A model or prior of one's own does not define a method that is needed.
+
+    Also Python's own `NotImplementedError`, which is what a missing method of a subclass raises everywhere else.
+    """
 
 
 class UnknownDataset(GammajaxError):

@@ -261,11 +261,8 @@ def _run_table(runs: Iterable[Observation], columns: _Columns) -> Table:
     rows = [_row(run, columns) for run in runs]
     filled = {name: _column([row[name] for row in rows], blank) for name, (blank, *_) in columns.items()}
     filled["problem"] = np.array([row["problem"] for row in rows], dtype=str)
-    table = make_table(filled, [name for name, (blank, *_) in columns.items() if isinstance(blank, float)])
-    for name, (_, unit, _) in columns.items():
-        column: Any = table[name]
-        column.unit = unit
-    return table
+    table: Any = Table(filled, units={name: unit for name, (_, unit, _) in columns.items()})
+    return make_table(table, [name for name, (blank, *_) in columns.items() if isinstance(blank, float)])
 
 
 def _row(run: Observation, columns: _Columns) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def _checked(datasets: Any) -> tuple[Dataset, ...]:
         if not isinstance(item, _KNOWN):
             kinds = ", ".join(k.__name__ for k in _KNOWN)
             hint = "Datasets.read() reads files"
-            if not isinstance(datasets, list | tuple | str) and hasattr(datasets, "free_paths"):
+            if hasattr(datasets, "free_paths"):
                 item, hint = datasets, "datasets come first, then the models"
             raise DatasetError(f"datasets must be {kinds}, got {type(item).__name__}; {hint}")
     return tuple(found)

@@ -131,12 +131,8 @@ class _Plan:
         reco = dataset.psf is not None and dataset.psf.reco
         edges = np.asarray(dataset.energy if reco else dataset.energy_true)
         self.psf, self.reach = psf_on(dataset.grid, edges, dataset.psf, float(self.scale.max()))
-        self.overlap, none = overlap(dataset), np.zeros(1)
-        self.kernel, self.kernel_x, self.kernel_y = (
-            (self.overlap[:, :, None, None], none, none)
-            if dataset.edisp is None
-            else kernel_on(dataset.grid, dataset.edisp)
-        )
+        self.overlap = overlap(dataset)
+        self.kernel, self.kernel_x, self.kernel_y = kernel_on(dataset.grid, dataset.edisp, self.overlap)
         psf = self.psf.weight.shape[2:], self.reach
         frame, exposure = dataset.grid.frame, dataset.exposure.shape
         on_off = isinstance(dataset, MapDatasetOnOff)

@@ -43,7 +43,7 @@ def check_responses(name: str, energy: Edges, energy_true: Edges, psf: PsfMap | 
 
 def _check_kind(name: str, part: str, response: Any, kind: type) -> None:
     if not isinstance(response, kind):
-        raise DatasetError(f"{name}: {part} must be a {kind.__name__}, got {type(response).__name__}")
+        raise DatasetError(f"{name}: {part} must be of type {kind.__name__}, got {type(response).__name__}")
 
 
 def _check_values(name: str, part: str, response: PsfMap | EdispMap, axes: tuple[int, int]) -> None:
@@ -72,9 +72,11 @@ def psf_on(grid: SkyGrid, edges: Edges, psf: PsfMap | None, scale: float) -> tup
 
 
 def kernel_on(
-    grid: SkyGrid, edisp: EdispMap
+    grid: SkyGrid, edisp: EdispMap | None, overlap: Float[np.ndarray, "energy_true energy"]
 ) -> tuple[Float[np.ndarray, "energy_true energy lat lon"], np.ndarray, np.ndarray]:
-    """The dispersion, and the columns and rows at which it is known, as pixel coordinates."""
+    """The dispersion, and the columns and rows at which it is known, as pixel coordinates; without one, `overlap`."""
+    if edisp is None:
+        return overlap[..., None, None], np.zeros(1), np.zeros(1)
     x, y, kernel = _on_pixels(grid, edisp.grid, np.asarray(edisp.values))
     return kernel, x, y
 

@@ -37,6 +37,11 @@ class Beginning:
     """Half the Hessian of the statistic."""
 
     @property
+    def hessian(self) -> np.ndarray:
+        """Hessian of the statistic in `z`, (free, free)."""
+        return 2.0 * self.curvature
+
+    @property
     def remark(self) -> str:
         """What is wrong with the fit itself."""
         return "" if self.fit.status is Status.CONVERGED else f"The fit it starts from failed: {self.fit.message}"
@@ -83,7 +88,7 @@ class Beginning:
         """
         n = len(rays.level)
         found, natural, here = jax.tree.map(
-            np.asarray, cross_all(self.problem, np.float64(self.fit.deviance), 2.0 * self.curvature, padded(rays))
+            np.asarray, cross_all(self.problem, np.float64(self.fit.deviance), self.hessian, padded(rays))
         )
         if not abs(here - self.fit.deviance) <= 1e-6 * (1.0 + abs(self.fit.deviance)):
             raise UnknownDataset(

@@ -261,7 +261,7 @@ def surface(
     grid = np.stack([g.ravel() for g in np.meshgrid(x, y, indexing="ij")], axis=1)
     lanes = _starts(start, pair, grid)
     held = np.isin(np.arange(len(start.z)), pair)
-    end = _minimise_all(start.problem, *jax.device_put((held, 2.0 * start.curvature, lanes)))
+    end = _minimise_all(start.problem, *jax.device_put((held, start.hessian, lanes)))
     rows = [start.row(i) for i in pair]
     return Surface(
         path_x=rows[0].path,

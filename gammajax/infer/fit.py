@@ -167,16 +167,16 @@ def fit(
         datasets, models = as_datasets(datasets), as_models(models)
         problem = make_problem(datasets, models, nodes=nodes)
         method = _method(method, problem, models)
-        run = partial(_fit, datasets, method=method, covariance=covariance, rate=learning_rate)
-        limits = (TOLERANCE, MAX_STEPS) if method == "fisher" else (1e-5, 5000)
-        result = run(problem, models, limits=_limits(tolerance, max_steps, *limits))
+        limits = _limits(tolerance, max_steps, *((TOLERANCE, MAX_STEPS) if method == "fisher" else (1e-5, 5000)))
+        run = partial(_fit, datasets, method=method, covariance=covariance, rate=learning_rate, limits=limits)
+        result = run(problem, models)
         # Samples per pixel are planned for the start: a source that has shrunk needs more of them.
-        while _named(outgrown, problem, result.models):
-            problem, steps = make_problem(datasets, result.models, nodes=nodes), result.steps
-            result = run(problem, result.models, limits=_limits(tolerance, max_steps, *limits))
-            result = dataclasses.replace(result, steps=result.steps + steps)
+        while _in_cubes(outgrown, problem, result.models):
+            problem = make_problem(datasets, result.models, nodes=nodes)
+            again = run(problem, result.models)
+            result = dataclasses.replace(again, steps=again.steps + result.steps)
     timings = {"compile": watch.compile, "run": watch.run, "total": watch.total}
-    return dataclasses.replace(_with_sizes(result, problem), nodes=nodes, timings=timings)
+    return dataclasses.replace(_unless_unsampled(result, problem), nodes=nodes, timings=timings)
 
 
 def _fit(
@@ -202,14 +202,14 @@ def _fit(
     return _result(datasets, models, problem.with_weights(weights), end, covariance, trained)
 
 
-def _named(look: Callable[[CubeGroup, Models], list[str]], problem: Problem, models: Models) -> list[str]:
+def _in_cubes(look: Callable[[CubeGroup, Models], list[str]], problem: Problem, models: Models) -> list[str]:
     """Names of the sources that `look` finds in any of the cubes."""
     return sorted({name for g in problem.groups if isinstance(g, CubeGroup) for name in look(g, models)})
 
 
-def _with_sizes(result: Fit, problem: Problem) -> Fit:
-    """The result, which is none where a source has become too small for its samples."""
-    names = _named(unsampled, problem, result.models)
+def _unless_unsampled(result: Fit, problem: Problem) -> Fit:
+    """The result; no success, and a message that says so, where a source has become too small for its samples."""
+    names = _in_cubes(unsampled, problem, result.models)
     if not names:
         return result
     remark = (

@@ -112,7 +112,7 @@ def profile(
     if not np.all((grid >= low) & (grid <= high)):
         raise OutOfBounds(f"{path}: profile values must lie inside [{low:g}, {high:g}] {row.unit}")
     held = np.arange(len(models.free_paths)) == position
-    arguments = jax.device_put((_direction(models, held), held, grid - row.value, 2.0 * start.curvature))
+    arguments = jax.device_put((_direction(models, held), held, grid - row.value, start.hessian))
     end = _lanes(start.problem, *arguments, tolerance, MAX_STEPS)
     return Profile(
         path=path,

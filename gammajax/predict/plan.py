@@ -142,7 +142,7 @@ def _check_gradient(name: str, model: FoVBackground, group: CubeGroup, seen: Boo
         return
     x, y = np.moveaxis(np.asarray(group.field), -1, 0)
     factor = np.asarray(model.spatial.factor(x, y))
-    least = float(np.min(factor[np.asarray(group.mask) & seen[:, None]]))
+    least = float(np.min(factor[np.asarray(group.mask) & seen[:, None]], initial=1.0))
     if least < 0.0:
         raise ModelError(
             f"{name}: its gradient makes the background negative, {least:.3g} times what it was: start from a "
@@ -164,21 +164,21 @@ def _check_edges(name: str, dataset: Cube) -> None:
 
 def outgrown(group: CubeGroup, models: Models) -> list[str]:
     """Sources that have become too small for the samples per pixel that they were planned with."""
-    plans = zip(models.filled.items(), group.plans, strict=True)
-    live = [(name, _motion(name, model, models), plan) for (name, model), plan in plans if isinstance(plan, Live)]
-    return [name for name, motion, plan in live if 0 < plan.factor < _samples(motion, _pixel(group))]
+    pixel = _pixel(group)
+    return [n for n, m, plan in _sampled(group, models) if plan.factor < _samples(_motion(n, m, models), pixel)]
 
 
 def unsampled(group: CubeGroup, models: Models) -> list[str]:
     """Sources that fit between the samples of a pixel, where their flux is lost or counted twice."""
-    plans = zip(models.filled.items(), group.plans, strict=True)
-    sampled = [(name, model) for (name, model), plan in plans if isinstance(plan, Live) and plan.factor]
     least = 2.0 * _pixel(group) / _MOST_SAMPLES
-    return [name for name, model in sampled if (size := _spatial(model).extent()) is not None and size < least]
+    sizes = ((name, model.spatial.extent()) for name, model, _ in _sampled(group, models))
+    return [name for name, size in sizes if size is not None and size < least]
 
 
-def _spatial(model: Any) -> SpatialModel:
-    return model.spatial
+def _sampled(group: CubeGroup, models: Models) -> list[tuple[str, Any, Live]]:
+    """Names, models and plans of the moving sources of which samples are taken."""
+    plans = zip(models.filled.items(), group.plans, strict=True)
+    return [(name, model, plan) for (name, model), plan in plans if isinstance(plan, Live) and plan.factor]
 
 
 def _pixel(group: CubeGroup) -> float:

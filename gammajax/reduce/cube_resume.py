@@ -64,8 +64,7 @@ def fingerprint(arguments: Any) -> str:
 
 def _code(code: CodeType) -> str:
     """What a function does: two of one name, such as lambdas, are told apart by it."""
-    inner = ", ".join(_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
-    return f"code({code.co_code.hex()}, {code.co_names}, {inner})"
+    return f"code({code.co_code.hex()}, {code.co_names}, {_told(code.co_consts)})"
 
 
 def _told(x: Any) -> str:
@@ -79,6 +78,11 @@ def _told(x: Any) -> str:
         return f"{type(x).__name__}({', '.join(f'{name}={_told(value)}' for name, value in fields)})"
     if isinstance(x, tuple | list):
         return f"({', '.join(map(_told, x))})"
+    if isinstance(x, frozenset):
+        # The order of a set is that of hashes, which differ from process to process.
+        return f"frozenset({', '.join(sorted(map(_told, x)))})"
+    if isinstance(x, CodeType):
+        return _code(x)
     if isinstance(x, FunctionType):
         cells = [cell.cell_contents for cell in x.__closure__ or () if cell.cell_contents is not x]
         return f"{x.__module__}.{x.__qualname__}{_told([x.__defaults__, x.__kwdefaults__, cells])}{_code(x.__code__)}"

@@ -1,6 +1,7 @@
 """Counts of sources that are wider than the map, lie beyond its edge, or shrink to less than a pixel."""
 
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -155,9 +156,8 @@ def test_pixels_without_response_take_that_of_the_nearest(part):
 
 
 WRONG = {
-    "grid": ({"grid": gj.SkyGrid.create(npix=(2, 2)).wcs}, "cube: grid must be a SkyGrid, got WCS"),
-    "psf": ({"psf": np.ones(3)}, "cube: psf must be a PsfMap, got ndarray"),
-    "edisp": ({"edisp": np.ones(3)}, "cube: edisp must be a EdispMap, got ndarray"),
+    "psf": ({"psf": np.ones(3)}, "cube: psf must be of type PsfMap, got ndarray"),
+    "edisp": ({"edisp": np.ones(3)}, "cube: edisp must be of type EdispMap, got ndarray"),
     "shape": ({"psf": psf(values=np.ones((1, 3, 1, 1)))}, "cube: psf has shape .1, 3, 1, 1., its axes and pixels ask"),
     "nan": ({"psf": psf(values=np.full((1, 120, 1, 1), np.nan))}, "cube: psf holds 120 values that are not finite"),
     "zero": ({"psf": psf(values=np.zeros((1, 120, 1, 1)))}, "cube: psf is zero everywhere"),
@@ -171,12 +171,14 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_responses_that_do_not_fit(wrong):
     parts, message = WRONG[wrong]
-    if wrong == "grid":
-        with pytest.raises(DatasetError, match=message):
-            gj.MapDataset(name="cube", energy=EDGES, energy_true=EDGES, exposure=np.ones((1, 2, 2)), **parts)
-        return
     with pytest.raises(DatasetError, match=message):
         cube(**parts)
+
+
+def test_pixels_that_are_no_grid():
+    wcs: Any = gj.SkyGrid.create(npix=(2, 2)).wcs
+    with pytest.raises(DatasetError, match="cube: grid must be a SkyGrid, got WCS"):
+        gj.MapDataset(name="cube", grid=wcs, energy=EDGES, energy_true=EDGES, exposure=np.ones((1, 2, 2)))
 
 
 # -- models ------------------------------------------------------------------------------------------------------------
@@ -192,6 +194,8 @@ def test_a_gradient_that_makes_the_background_negative():
     steep = gj.Models(b=gj.FoVBackground(spatial=gj.FoVGradient(gradient_lon=3.0)))
     with pytest.raises(ModelError, match="b: its gradient makes the background negative, -0.425 times what it was"):
         gj.Problem(cube("1 deg", counts=np.ones((1, 20, 20))), steep)
+    # A cube of which nothing is in the fit has no background to be negative.
+    gj.Problem(cube("1 deg", mask_safe=np.zeros((1, 20, 20), bool)), steep)
 
 
 class Lit(gj.SpatialModel):

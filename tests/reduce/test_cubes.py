@@ -271,6 +271,7 @@ def test_functions_are_told_apart_by_what_they_do():
 
     one, other, again = (fingerprint(f) for f in (above(1), above(2), above(1)))
     assert one == again
+    assert fingerprint(lambda x: x in {"a", "b"}) != fingerprint(lambda x: x in {"a", "c"})
     assert len({one, other, fingerprint(lambda energy: energy > 1), fingerprint(lambda energy: energy > 2)}) == 4
 
 

@@ -32,7 +32,7 @@ class ShellSpatial(SpatialModel):
 
     def sampled(self, lon: Scalar, lat: Scalar, apart: Scalar) -> Scalar:
         place = seen_from(self.lon_0, self.lat_0, lon, lat)
-        return smeared_shell(place, _positive(self.radius), _positive(self.width), apart)
+        return _smeared_shell(place, _positive(self.radius), _positive(self.width), apart)
 
     def extent(self) -> Scalar:
         return self.radius + self.width
@@ -60,7 +60,7 @@ class Shell2Spatial(SpatialModel):
 
     def sampled(self, lon: Scalar, lat: Scalar, apart: Scalar) -> Scalar:
         outer, place = _positive(self.r_0), seen_from(self.lon_0, self.lat_0, lon, lat)
-        return smeared_shell(place, _positive(1.0 - self.eta) * outer, self.eta * outer, apart)
+        return _smeared_shell(place, _positive(1.0 - self.eta) * outer, self.eta * outer, apart)
 
     def extent(self) -> Scalar:
         return self.r_0
@@ -87,7 +87,7 @@ def _shell(place: Place, inner: Scalar, outer: Scalar) -> Scalar:
     return 1.5 / jnp.pi * jnp.where(inside, through, jnp.where(ring, rim, 0.0))
 
 
-def smeared_shell(place: Place, inner: Scalar, width: Scalar, apart: Scalar) -> Scalar:
+def _smeared_shell(place: Place, inner: Scalar, width: Scalar, apart: Scalar) -> Scalar:
     """Brightness [sr-1] of a shell with its sizes in deg, averaged over a triangle of `apart` [deg] to both sides."""
     r, wide = jnp.deg2rad(inner), jnp.deg2rad(width)
     out = r + jnp.sqrt(wide**2 + (thinnest(wide) * (r + wide)) ** 2 + length(jnp.zeros_like(wide)) ** 2)
